@@ -8,39 +8,54 @@ here = Path(__file__).parent
 parser = ConfigParser(delimiters=["="])
 parser.read(here / "settings.ini", encoding="utf-8")
 cfg = parser["DEFAULT"]
+package, site = cfg["lib_path"], cfg["doc_host"] + cfg["doc_baseurl"]
 
 
 def words(key): return cfg.get(key, "").split()
 
 
-extras = {name: words(f"{name}_requirements") for name in ("dev", "book", "gpt2")}
-readme = here / "README.md"
-lo = int(cfg["min_python"].split(".")[1])
+statuses = {"1": "1 - Planning", "2": "2 - Pre-Alpha", "3": "3 - Alpha", "4": "4 - Beta",
+            "5": "5 - Production/Stable"}
+oldest, newest = (int(cfg[key].split(".")[1]) for key in ("min_python", "max_python"))
 
 setup(
     name=cfg["lib_name"],
     version=cfg["version"],
     description=cfg["description"],
-    long_description=readme.read_text(encoding="utf-8") if readme.exists() else "",
+    long_description=(here / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     author=cfg["author"],
     author_email=cfg["author_email"],
-    license="MIT",
+    license=cfg["license"].upper(),
     license_files=["LICENSE"],
-    keywords=cfg["keywords"],
+    keywords=[word.strip() for word in cfg["keywords"].split(",")],
     url=cfg["git_url"],
-    project_urls={"Book": cfg["doc_host"] + cfg["doc_baseurl"], "Source": cfg["git_url"],
-                  "Issues": cfg["git_url"] + "/issues"},
-    packages=find_packages(include=["zth", "zth.*"]),
-    package_data={"zth": ["*.txt", "*.json", "py.typed"]},
-    python_requires=f">={cfg['min_python']},<3.14",
+    project_urls={
+        "Book": site,
+        "Source": cfg["git_url"],
+        "Issues": cfg["git_url"] + "/issues",
+        "Changelog": f"{cfg['git_url']}/blob/{cfg['branch']}/CHANGELOG.md",
+    },
+    packages=find_packages(include=[package, package + ".*"]),
+    package_data={package: ["*.txt"]},
+    python_requires=f">={cfg['min_python']},<3.{newest + 1}",
     install_requires=words("requirements"),
-    extras_require=extras,
-    entry_points={"console_scripts": [cfg["console_scripts"]], "nbdev": [f"{cfg['lib_path']}={cfg['lib_path']}._modidx:d"]},
-    classifiers=["Development Status :: 3 - Alpha", "Intended Audience :: Education",
-                 "Intended Audience :: Developers", "Natural Language :: English",
-                 "Operating System :: OS Independent",
-                 "Topic :: Scientific/Engineering :: Artificial Intelligence"]
-                + [f"Programming Language :: Python :: 3.{m}" for m in range(lo, 14)],
+    extras_require={name: words(f"{name}_requirements") for name in ("dev", "book", "gpt2")},
+    entry_points={
+        "console_scripts": words("console_scripts"),
+        "nbdev": [f"{package}={package}._modidx:d"],
+    },
+    classifiers=[
+        "Development Status :: " + statuses[cfg["status"]],
+        "Intended Audience :: Developers",
+        "Intended Audience :: Education",
+        f"Natural Language :: {cfg['language']}",
+        "Operating System :: OS Independent",
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3 :: Only",
+        *(f"Programming Language :: Python :: 3.{minor}" for minor in range(oldest, newest + 1)),
+        "Topic :: Education",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+    ],
     zip_safe=False,
 )

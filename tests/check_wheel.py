@@ -1,0 +1,84 @@
+"""Try an installed wheel in an environment that holds nothing else: `python -I check_wheel.py settings.ini`."""
+import configparser
+import importlib
+import importlib.metadata as metadata
+import importlib.resources as resources
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+settings = configparser.ConfigParser(delimiters=["="])
+settings.read(sys.argv[1], encoding="utf-8")
+cfg = settings["DEFAULT"]
+
+
+def name_of(requirement):
+    "The name of a distribution, as indexes compare it, without versions and extras."
+    return re.sub(r"[-_.]+", "-", re.match(r"[\w.-]+", requirement)[0]).lower()
+
+
+def check_metadata():
+    "What an index shows and a resolver reads is what settings.ini says."
+    wheel = metadata.metadata("zth")
+    assert wheel["Version"] == cfg["version"], wheel["Version"]
+    assert cfg["min_python"] in wheel["Requires-Python"], wheel["Requires-Python"]
+    said = {c.rsplit(" ", 1)[1] for c in wheel.get_all("Classifier") if "Python :: 3." in c}
+    assert said == {"3.10", "3.11", "3.12", "3.13"}, said
+    assert set(wheel.get_all("Provides-Extra")) == {"dev", "book", "gpt2"}
+    needed = {name_of(r) for r in metadata.requires("zth") if "extra ==" not in r}
+    assert needed == {name_of(r) for r in cfg["requirements"].split()}, needed
+    assert "## " in (wheel.get_payload() or wheel["Description"]), "the README is missing"
+
+
+def check_files():
+    "The wheel holds the package, its data and its licence, and nothing of the repository's other folders."
+    files = [Path(str(f)) for f in metadata.files("zth")]
+    stray = {f.parts[0] for f in files if f.parts[0] not in ("zth", "..") and ".dist-info" not in f.parts[0]}
+    assert not stray, stray
+    assert any(f.name == "LICENSE" for f in files)
+    sample = resources.files("zth").joinpath("sample_names.txt").read_text(encoding="utf-8")
+    assert len(set(sample.split())) >= 2000
+
+
+def check_light(module):
+    "A module that needs only the standard library imports here, and brings nothing heavy along."
+    before = set(sys.modules)
+    importlib.import_module(module)
+    brought = {name.split(".")[0] for name in set(sys.modules) - before}
+    foreign = brought - set(sys.stdlib_module_names) - {"zth"}
+    assert not foreign, (module, foreign)
+
+
+def check_gradient():
+    "Reverse-mode differentiation works from the wheel alone."
+    from zth.micrograd import Value
+    a, b = Value(2.0), Value(-3.0)
+    (a * b + a).backward()
+    assert (a.grad, b.grad) == (-2.0, 2.0), (a.grad, b.grad)
+
+
+def check_entry_points():
+    "The `zth` command is declared, and what it names is in the wheel."
+    command, = (e for e in metadata.entry_points(group="console_scripts") if e.name == "zth")
+    module = command.value.split(":")[0]
+    assert resources.files("zth").joinpath(module.split(".")[1] + ".py").is_file(), command.value
+
+
+def check_instant():
+    "`import zth` loads nothing but itself."
+    code = "import sys; old = set(sys.modules); import zth, json; print(json.dumps(sorted(set(sys.modules) - old)))"
+    run = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
+    loaded = {name for name in json.loads(run.stdout) if not name.startswith("json")}
+    assert loaded == {"zth"}, loaded
+
+
+check_metadata()
+check_files()
+for module in ("zth", "zth.micrograd", "zth.check", "zth.weave"):
+    check_light(module)
+check_gradient()
+check_entry_points()
+check_instant()
+print(f"zth {cfg['version']} installs and imports in an empty environment ({sys.version.split()[0]})")
