@@ -1,0 +1,99 @@
+"""What the pages of the site need beyond the book itself: the road of the landing page."""
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+
+import yaml
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+# One drawing per station, 48 by 48: `f` is drawn in the colour of the forward pass, `g` in that of
+# the gradient, `d` is a dot filled with the colour of the forward pass.
+GLYPHS = {
+    "graph": '<path class="f" d="M10 13 24 24M10 35 24 24M24 24h14"/><path class="g" d="M38 31H24l-7 6"/>'
+    '<circle class="d" cx="9" cy="12" r="4"/><circle class="d" cx="9" cy="36" r="4"/>'
+    '<circle class="d" cx="24" cy="24" r="4"/><circle class="d" cx="39" cy="24" r="4"/>',
+    "table": '<path class="f" d="M8 8h32v32H8zM16 8v32M24 8v32M32 8v32M8 16h32M8 24h32M8 32h32"/>'
+    '<path class="d" d="M16 8h8v8h-8zM32 16h8v8h-8zM8 24h8v8H8z"/><path class="h" d="M24 32h8v8h-8z"/>',
+    "layers": '<path class="f" d="M10 16 24 8 38 24 24 24 10 16 24 40 38 24M10 32 24 8M10 32 24 24M10 32 24 40"/>'
+    '<circle class="d" cx="10" cy="16" r="3.5"/><circle class="d" cx="10" cy="32" r="3.5"/>'
+    '<circle class="d" cx="24" cy="8" r="3.5"/><circle class="d" cx="24" cy="24" r="3.5"/>'
+    '<circle class="d" cx="24" cy="40" r="3.5"/><circle class="h" cx="38" cy="24" r="3.5"/>',
+    "bell": '<path class="f" d="M6 38h36"/><path class="f" d="M6 36c10 0 11-26 18-26s8 26 18 26"/>'
+    '<path class="g" d="M24 38V10M17 38V24M31 38V24"/>',
+    "back": '<path class="f" d="M8 16h26m-6-6 6 6-6 6"/><path class="g" d="M40 32H14m6-6-6 6 6 6"/>',
+    "tree": '<path class="f" d="M6 38l5-9 5 9M18 38l5-9 5 9M30 38l5-9 5 9M11 29l6-10 6 10M35 29l-9-20-9 10"/>'
+    '<circle class="d" cx="11" cy="29" r="2.5"/><circle class="d" cx="23" cy="29" r="2.5"/>'
+    '<circle class="d" cx="35" cy="29" r="2.5"/><circle class="d" cx="17" cy="19" r="2.5"/>'
+    '<circle class="h" cx="26" cy="9" r="3.5"/>',
+    "attention": '<path class="f" d="M8 8v32h32M8 16h8v24M8 24h16v16M8 32h24v8M8 8h8v8M16 16h8v8M24 24h8v8M32 32h8v8"/>'
+    '<path class="d" d="M8 8h8v8H8zM16 24h8v8h-8z"/><path class="h" d="M8 32h8v8H8zM32 32h8v8h-8z"/>',
+    "chat": '<path class="f" d="M6 10h24v14H16l-5 5v-5H6z"/><path class="g" d="M20 29v3h14l4 5v-5h4V19h-7"/>',
+    "pairs": '<path class="f" d="M6 10h8v8H6zM16 10h8v8h-8zM26 10h6v8h-6zM34 10h8v8h-8z"/>'
+    '<path class="f" d="M15 20v6M38 20v6M29 20v6"/><path class="d" d="M6 30h18v8H6z"/>'
+    '<path class="f" d="M26 30h6v8h-6z"/><path class="h" d="M34 30h8v8h-8z"/>',
+    "stack": '<path class="f" d="M10 36h28v6H10zM10 28h28v6H10zM10 20h28v6H10zM10 12h28v6H10z"/>'
+    '<path class="h" d="M10 4h28v6H10z"/>',
+    "curve": '<path class="f" d="M8 6v34h34"/><path class="g" d="M10 9c2 18 7 23 12 25s12 2 19 3"/>',
+    "bars": '<path class="f" d="M6 40h36"/><path class="d" d="M10 18h8v22h-8z"/><path class="h" d="M22 14h8v26h-8z"/>'
+    '<path class="f" d="M34 24h6v16h-6z"/>',
+}
+
+
+def human(count: int) -> str:
+    "A count as a reader says it: `12,297`, `10.8 million`."
+    return f"{count:,}" if count < 1_000_000 else f"{count / 1e6:.0f} million"
+
+
+class road(nodes.General, nodes.Element):
+    "The place of the road; it is filled in when it is known which chapters exist."
+
+
+class Road(SphinxDirective):
+    "Draws the road of the chapters from `chapters.yml`."
+
+    has_content = False
+
+    def run(self) -> list[nodes.Node]:
+        source = Path(self.env.srcdir, "chapters.yml")
+        self.env.note_dependency(str(source))
+        return [road(chapters=yaml.safe_load(source.read_text(encoding="utf-8")))]
+
+
+def station(chapter: dict, number: int, link: str | None) -> str:
+    "One station of the road, as an item of an ordered list."
+    glyph = f'<svg viewBox="0 0 48 48" aria-hidden="true" focusable="false">{GLYPHS[chapter["glyph"]]}</svg>'
+    title = escape(chapter["title"])
+    name = f'<a href="{escape(link)}">{title}</a>' if link else title
+    size = f'<span class="zth-size">{human(chapter["numbers"])} parameters</span>' if "numbers" in chapter else ""
+    state = "" if link else '<span class="zth-coming">coming</span>'
+    return (
+        f'<li class="zth-station{"" if link else " zth-later"}"><span class="zth-glyph">{glyph}</span>'
+        f'<span class="zth-stop"><span class="zth-number">{number}</span>'
+        f'<span class="zth-name">{name}</span>{state}</span>'
+        f'<span class="zth-builds">{escape(chapter["builds"])}</span>{size}</li>'
+    )
+
+
+def visit_road(self, node: road) -> None:
+    app = self.builder.app
+    found = app.env.found_docs
+    here = self.builder.current_docname
+    items = "".join(
+        station(c, n, self.builder.get_relative_uri(here, c["doc"]) if c["doc"] in found else None)
+        for n, c in enumerate(node["chapters"], 1)
+    )
+    self.body.append(
+        '<div class="zth-road"><p class="zth-end zth-start"><span class="zth-dot"></span>'
+        f'a single number</p><ol aria-label="The twelve chapters">{items}</ol>'
+        '<p class="zth-end zth-finish"><span class="zth-dot"></span>GPT-2</p></div>'
+    )
+    raise nodes.SkipNode
+
+
+def setup(app: Sphinx) -> dict:
+    app.add_node(road, html=(visit_road, None))
+    app.add_directive("road", Road)
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
