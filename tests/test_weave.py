@@ -63,16 +63,19 @@ def test_cell_problems_names_each_problem():
     assert "import *" in only("#| test f\nfrom math import *")
     assert "fig-alt:" in only("#| label: fig-a\n#| fig-cap: A line.")
 
-# %% ../book/appendix/weave.ipynb #5ce7a297
+# %% ../book/appendix/weave.ipynb #0b292624
 import json
 
+class Prose(str):
+    "The source of a Markdown cell."
+
 def write_notebook(path, *sources):
-    "Write a notebook; a source that starts with '# ' is a Markdown cell."
+    "Write a notebook from the sources of its cells."
     cells = []
     for i, source in enumerate(sources):
         cell = {"id": f"c{i}", "metadata": {}, "source": source.splitlines(True)}
         code = {"cell_type": "code", "execution_count": None, "outputs": []}
-        cells.append({**cell, **({"cell_type": "markdown"} if source[:2] == "# " else code)})
+        cells.append({**cell, **({"cell_type": "markdown"} if isinstance(source, Prose) else code)})
     spec = {"kernelspec": {"display_name": "python3", "language": "python", "name": "python3"}}
     path.parent.mkdir(parents=True, exist_ok=True)
     nb = {"cells": cells, "metadata": spec, "nbformat": 4, "nbformat_minor": 5}
@@ -97,10 +100,10 @@ def test_notebook_problems_name_file_and_cell():
     assert first == "n.ipynb, cell c0 (number 1): `#| test` before any `#| default_exp`"
     assert second == "n.ipynb, cell c3 (number 4): a second test called 'twice'"
 
-# %% ../book/appendix/weave.ipynb #4469335b
+# %% ../book/appendix/weave.ipynb #bdeb9980
 def test_make_tests_writes_a_file_that_runs():
     with folder() as here:
-        nb = write_notebook(here / "book/05_sums.ipynb", "# Sums", "#| default_exp sums",
+        nb = write_notebook(here / "book/05_sums.ipynb", Prose("# Sums"), "#| default_exp sums",
                             "#| test\nfrom operator import add", "#| test two\nassert add(1, 1) == 2")
         make_tests(nb, here / "tests", "math")
         text = (here / "tests/test_sums.py").read_text()
@@ -143,8 +146,8 @@ def test_two_notebooks_cannot_share_a_module():
         assert project_problems(here) == [
             "book/02_part.ipynb, cell c0: book/01_part.ipynb exports 'one' too"]
 
-# %% ../book/appendix/weave.ipynb #b82f6136
-ADD = ["# Sums", "#| default_exp sums", "#| export\ndef add(a, b): return a + b",
+# %% ../book/appendix/weave.ipynb #9b4c8c29
+ADD = [Prose("# Sums"), "#| default_exp sums", "#| export\ndef add(a, b): return a + b",
        "#| test adds\nassert add(1, 2) == 3", "add(20, 22)"]
 MEAN = ["#| default_exp means", "#| export\nfrom pkg.sums import add",
         "#| export\ndef mean(a, b): return add(a, b) / 2",
@@ -165,16 +168,17 @@ def test_export_twice_changes_nothing():
                            "tests/test_means.py", "tests/test_sums.py"]
     assert "@pytest.mark.slow\ndef test_halves():" in first["tests/test_means.py"][0]
 
-# %% ../book/appendix/weave.ipynb #d9fd4211
+# %% ../book/appendix/weave.ipynb #8f291b6c
+import os, subprocess, sys
+
+def pytest_passes(here):
+    "Run the project's tests in a fresh Python."
+    env = {**os.environ, "PYTHONPATH": str(here), "PYTEST_ADDOPTS": ""}
+    cmd = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "ignore", "tests"]
+    return subprocess.run(cmd, cwd=here, env=env, capture_output=True).returncode == 0
+
+# %% ../book/appendix/weave.ipynb #837c91db
 def test_exported_tests_pass_and_can_fail():
-    import os, subprocess, sys
-
-    def pytest_passes(here):
-        "Run the project's tests in a fresh Python."
-        env = {**os.environ, "PYTHONPATH": str(here), "PYTEST_ADDOPTS": ""}
-        cmd = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "ignore", "tests"]
-        return subprocess.run(cmd, cwd=here, env=env, capture_output=True).returncode == 0
-
     with folder() as here:
         export(project(here, ADD, MEAN))
         assert pytest_passes(here)
@@ -260,6 +264,119 @@ def test_a_figure_is_the_same_bytes_each_time():
 
     assert drawn() == drawn()
     assert COLOURS[0].lower() in drawn() and "fill: #ffffff" not in drawn()
+
+# %% ../book/appendix/weave.ipynb #b40c8e74
+def test_cell_tags_follow_the_grammar():
+    assert cell_tags("#| export\nx = 1") == {} == cell_tags("#| test named\nassert 1")
+    assert cell_tags("#| hide\nx = 1") == cell_tags("#| test\nx = 1") == {"tags": ["remove-cell"]}
+    assert cell_tags("#| eval: false\nx = 1") == {"tags": ["skip-execution"]}
+    both = cell_tags("#| label: fig-a\n#| fig-cap: A: line.\n#| fig-alt: It rises.\n1")
+    assert both["mystnb"]["figure"] == {"name": "fig-a", "caption": "A: line."}
+    assert both["mystnb"]["image"] == {"alt": "It rises."}
+
+# %% ../book/appendix/weave.ipynb #da8f64b2
+def test_tag_notebook_leaves_sources_alone():
+    with folder() as here:
+        nb = write_notebook(here / "n.ipynb", Prose("# Title"), "#| hide\n1 + 1", "2")
+        old, new = json.loads(nb.read_text()), json.loads(tag_notebook(nb.read_text()))
+    assert new["cells"][1]["metadata"] == {"tags": ["remove-cell"]}
+    new["cells"][1]["metadata"] = {}
+    assert new == old
+
+# %% ../book/appendix/weave.ipynb #89235b62
+def test_defined_names_are_in_order():
+    assert defined_names("import os\ndef f(): x = 1\nclass C: pass\na = b = 1\nc, d = 1, 2") == [
+        "f", "C", "a", "b", "c", "d"]
+    assert defined_names("n: int = 3\nn += 1") == ["n"] and defined_names("%time 1") == []
+
+# %% ../book/appendix/weave.ipynb #c3c2dcd4
+def test_signatures_show_defaults():
+    from zth.weave import _signature
+
+    def f(a, /, b: int = 3, *c, d=print, e=object(), **g) -> int: return a
+    assert _signature(f) == "(a, /, b=3, *c, d=print, e=..., **g)"
+    assert _signature(f, bound=True).startswith("(b=3")
+
+# %% ../book/appendix/weave.ipynb #d0df0408
+def test_parameters_become_a_table():
+    from zth.weave import _parameters
+
+    table = _parameters(indent_code).splitlines()
+    assert table[2] == "| `source` | `str` |  | Python code |"
+    assert table[3] == "| `margin` | `str` | `'    '` | what to put before each line |"
+    assert table[-1] == "**Returns** `str`"
+    assert _parameters(len) == "" or "Returns" not in _parameters(len)
+
+# %% ../book/appendix/weave.ipynb #9e7868e2
+def test_api_text_has_every_public_name():
+    import zth.weave
+
+    text = api_text("zth.weave")
+    for name in zth.weave.__all__: assert f" {name}" in text and f"`zth.weave.{name}`" in text
+    assert "````{py:function} record(**values)\n:module: zth.weave" in text
+    assert "````{py:exception} WeaveError" in text and "````{py:data} GRAMMAR" in text
+    assert "_write" not in text
+
+# %% ../book/appendix/weave.ipynb #8c61fdd8
+def test_lecture_table_links_what_is_written():
+    row = {"time": "01:02:03", "does": "Backward, *by hand*", "section": "mg-manual"}
+    late = {"time": "09:00", "does": "a | b", "written": False}
+    lecture = {"video": "https://v.example/watch?v=1", "rows": [row, late]}
+    first, second = lecture_table(lecture).splitlines()[2:]
+    assert first == ("| [01:02:03](https://v.example/watch?v=1&t=3723s) | Backward, *by hand* "
+                 "| {zth-section}`mg-manual` |")
+    assert second.endswith("| a \\| b | *not yet written* |")
+
+# %% ../book/appendix/weave.ipynb #540d32de
+CHAPTER = [
+    Prose("(first)=\n# Sums"), "#| default_exp sums", "#| hide\nhidden_word = 1",
+    Prose("(sums-add)=\n## Adding"), '#| export\n_seen = []\ndef add(\n    a: int,  # a | number\n'
+    '    b=2,  # another\n) -> int:  # the sum\n    "Add two *numbers*."\n    return a + b',
+    "#| exporti\ndef _inner(): return 1",
+    "#| test adds\nassert add(1) == 3", "#| test\nhelper_word = 1",
+    "#| fold: Plumbing & pipes\nfolded_word = 1",
+    "import os, pathlib\nran = pathlib.Path(os.environ['RUNS'])\n"
+    "ran.write_text(ran.read_text() + 'x')\nfrom zth.weave import plot_style, record\n"
+    "plot_style(); record(total=add(40))",
+    "#| label: fig-line\n#| fig-cap: A line: it rises.\n#| fig-alt: A rising line.\n"
+    "import matplotlib.pyplot as plt\nplt.plot([0, 1]);",
+    Prose("The total is {glue:text}`total`, see {numref}`fig-line` and {py:func}`pkg.sums.add`."),
+]
+
+# %% ../book/appendix/weave.ipynb #c73a9df7
+def write_book(here):
+    "A book of one chapter, a reference page and a lecture map."
+    project(here, CHAPTER)
+    with (here / "settings.ini").open("a") as f: f.write(
+        "branch = trunk\ndoc_host = https://us.example\ndoc_baseurl = /%(repo)s\n"
+        "git_url = https://github.com/%(user)s/%(repo)s\n")
+    (here / "_toc.yml").write_text(
+        "format: jb-book\nroot: index\nparts:\n- numbered: true\n  chapters:\n"
+        "  - file: 01_part\n  - file: api\n  - file: lectures\n")
+    book = {
+        "index.md": "# A small book\n", "api.md": "# Reference\n\n```{zth-api} pkg.sums\n```\n",
+        "lectures.md": "# Lectures\n\n```{lecture-map}\n```\n", "lectures.yml":
+        "- number: 1\n  title: One\n  video: https://v.example/w?v=1\n  rows:\n"
+        "  - {time: '00:08:08', does: 'It *adds*', section: sums-add}\n"
+        "  - {time: '00:09:00', does: Later, written: false}\n",
+        "_config.yml": "title: Small\nonly_build_toc_files: true\n"
+        "launch_buttons: {colab_url: 'https://colab.research.google.com'}\n"
+        "execute: {execute_notebooks: cache}\n"
+        "sphinx: {recursive_update: true, extra_extensions: [zth.weave, sphinxext.opengraph]}\n"}
+    for name, text in book.items(): (here / "book" / name).write_text(text)
+    export(here)
+    return here
+
+# %% ../book/appendix/weave.ipynb #ab773748
+def build_book(here):
+    "Run jupyter-book as strictly as this book does; its exit status and what it said."
+    runs = here / "runs"
+    runs.touch()
+    env = {**os.environ, "RUNS": str(runs), "PYTHONPATH": str(here)}
+    cmd = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build",
+           here / "book", "--toc", here / "_toc.yml", "-W", "--keep-going", "-n"]
+    done = subprocess.run(cmd, env=env, capture_output=True, text=True)
+    return done.returncode, done.stdout + done.stderr
 
 # %% ../book/appendix/weave.ipynb #bfce66b4
 def test_the_command_reports_and_returns_a_status():

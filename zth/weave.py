@@ -3,7 +3,8 @@
 # %% auto #0
 __all__ = ['GRAMMAR', 'MARKS', 'COLOURS', 'directives', 'indent_code', 'as_test', 'cell_problems', 'read_notebook',
            'notebook_problems', 'ExportTests', 'make_tests', 'settings', 'notebooks', 'WeaveError', 'project_problems',
-           'woven', 'export', 'unclean_cells', 'check', 'record', 'plot_style', 'main']
+           'woven', 'export', 'unclean_cells', 'check', 'record', 'plot_style', 'cell_tags', 'tag_notebook',
+           'defined_names', 'api_text', 'lecture_table', 'setup', 'main']
 
 # %% ../book/appendix/weave.ipynb #a6b1af42
 import ast, contextlib, json, os, re, sys, tempfile, tokenize, warnings
@@ -343,6 +344,367 @@ def plot_style():
         inline = InlineBackend.instance(parent=shell)
         inline.print_figure_kwargs = {"bbox_inches": "tight", "metadata": {"Date": None}}
         inline.figure_formats = {"svg"}
+
+# %% ../book/appendix/weave.ipynb #5198714d
+def cell_tags(
+    source: str,  # the source of one code cell
+) -> dict:  # metadata for the cell
+    "Translate the directives of a cell into tags and options of MyST-NB."
+    given = dict(directives(source))
+    hidden = {"hide", "default_exp"} & given.keys() or given.get("test") == ""
+    tags = {"remove-cell": hidden, "remove-input": "hide_input" in given,
+            "remove-output": "hide_output" in given, "skip-execution": "eval:" in given}
+    meta = {"tags": [tag for tag, wanted in tags.items() if wanted]}
+    if "label:" in given:
+        figure = {"name": given["label:"], "caption": given.get("fig-cap:", "")}
+        meta["mystnb"] = {"figure": figure, "image": {"alt": given.get("fig-alt:", "")}}
+    return {key: value for key, value in meta.items() if value}
+
+# %% ../book/appendix/weave.ipynb #33ed42f4
+def tag_notebook(
+    text: str,  # a notebook as JSON
+) -> str:  # the same notebook, its sources untouched, with tags
+    "Add to each code cell the metadata that its directives ask for."
+    nb = json.loads(text)
+    for cell in nb["cells"]:
+        if cell["cell_type"] == "code":
+            cell["metadata"].update(cell_tags("".join(cell["source"])))
+    return json.dumps(nb, ensure_ascii=False)
+
+# %% ../book/appendix/weave.ipynb #be7d3aa7
+def defined_names(
+    source: str,  # the source of one code cell
+) -> list:  # the names, in order
+    "Find the functions, classes and variables that a cell defines."
+    try: body = ast.parse(source).body
+    except SyntaxError: return []
+    found = []
+    for node in body:
+        if hasattr(node, "name"): found.append(node.name)
+        for target in getattr(node, "targets", [getattr(node, "target", None)]):
+            parts = getattr(target, "elts", [target])
+            found += [p.id for p in parts if isinstance(p, ast.Name)]
+    return list(dict.fromkeys(found))
+
+# %% ../book/appendix/weave.ipynb #cd8f2829
+def _mark(kind, target, text="", *classes):
+    "A piece of text that becomes a link when all pages are known."
+    from docutils import nodes
+    return nodes.inline("", "", nodes.Text(text), classes=list(classes), zth=(kind, target))
+
+# %% ../book/appendix/weave.ipynb #606ff62c
+def _mark_cell(cell, source, module, taken):
+    "Give the container of a cell its class, its badge and its anchors."
+    from docutils import nodes
+    given, names = dict(directives(source)), defined_names(source)
+    if "test" in given:
+        cell["classes"].append("zth-test")
+        badges = [nodes.inline("", f"check: {given['test']}", classes=["zth-badge"])]
+    elif {"export", "exports", "exporti"} & given.keys():
+        public = [n for n in names if n[0] != "_"] if "exporti" not in given else []
+        cell["classes"].append("zth-exporti" if "exporti" in given else "zth-export")
+        cell["ids"] += [f"def-{n}" for n in names if f"def-{n}" not in taken]
+        badges = [_mark("api", ".".join([module, *public[:1]]), module, "zth-badge")]
+    else: return
+    cell.insert(0, nodes.paragraph("", "", *badges, classes=["zth-badges"]))
+
+# %% ../book/appendix/weave.ipynb #5894876f
+def _clean_block(cell, box):
+    "Drop the directives from a cell's code block; fold the block if one of them says so."
+    from html import escape
+    from docutils import nodes
+    block = box.children[0]
+    given, lines = dict(directives(block.astext())), block.astext().splitlines()
+    while lines and (not lines[0].strip() or _LINE.fullmatch(lines[0])): del lines[0]
+    if not lines: return cell.remove(box)
+    block.rawsource = "\n".join(lines)
+    block.children = [nodes.Text(block.rawsource)]
+    block.children[0].parent = block
+    if title := given.get("fold:"):
+        head = f'<details class="zth-fold"><summary>{escape(title)}</summary>'
+        at = cell.index(box)
+        cell.insert(at + 1, nodes.raw("", "</details>", format="html"))
+        cell.insert(at, nodes.raw("", head, format="html"))
+
+# %% ../book/appendix/weave.ipynb #0cf19693
+def _sections(tree):
+    "The title of each section by each of its anchors, and the anchor that Sphinx numbers it by."
+    from docutils import nodes
+    parts = list(tree.findall(nodes.section))
+    return {a: (part["ids"][0], part[0].astext()) for part in parts for a in part["ids"]}
+
+def _section_of(node):
+    "The anchor of the section around a node."
+    from docutils import nodes
+    while node and not isinstance(node, nodes.section): node = node.parent
+    return node["ids"][0] if node else ""
+
+# %% ../book/appendix/weave.ipynb #cba642a2
+def _mark_page(app, tree):
+    "Sphinx's `doctree-read`: treat every cell, and note where each name is defined."
+    from docutils import nodes
+    module, places = app.env.temp_data.get("zth_module", ""), {}
+    cells = [n for n in tree.findall(nodes.container) if n.get("nb_element") == "cell_code"]
+    taken = set()
+    for cell in cells:
+        for box in [c for c in cell.children if c.get("nb_element") == "cell_code_source"]:
+            source = box.astext()
+            _clean_block(cell, box)
+            _mark_cell(cell, source, module, taken)
+        new = [a for a in cell["ids"] if a.startswith("def-")]
+        places.update({f"{module}.{a[4:]}": (a, _section_of(cell)) for a in new})
+        taken |= set(new)
+    if module: places[module] = ("", "")
+    marked = any(n.get("zth") for n in tree.findall(nodes.inline))
+    page = {"places": places, "sections": _sections(tree), "marked": marked}
+    app.env.zth_pages[app.env.docname] = page
+
+# %% ../book/appendix/weave.ipynb #5bfa65bf
+def _find_api(env, target):
+    "Where the reference describes a name: document, anchor, what to call it."
+    found = env.get_domain("py").objects.get(target)
+    return found and (found.docname, found.node_id, None)
+
+def _find_place(env, target):
+    "Where a page defines a name, or else the page about its module."
+    for name in (target, target.rpartition(".")[0]):
+        for doc, page in env.zth_pages.items():
+            if name in page["places"]:
+                anchor, section = page["places"][name]
+                return doc, anchor, _called(env, doc, section)
+
+def _find_section(env, target):
+    "Where a label stands."
+    found = env.get_domain("std").labels.get(target)
+    return found and (found[0], found[1], _called(env, found[0], found[1]))
+
+# %% ../book/appendix/weave.ipynb #355c4b6a
+def _called(env, doc, anchor):
+    "The number and title of a section; those of the page if the section has none."
+    first, title = env.zth_pages[doc]["sections"].get(anchor, ("", env.titles[doc].astext()))
+    numbers = env.toc_secnumbers.get(doc, {})
+    number = numbers.get(f"#{first}") or (numbers.get("") if title == env.titles[doc].astext() else ())
+    return f"{'.'.join(map(str, number or ()))} {title}".strip()
+
+# %% ../book/appendix/weave.ipynb #e1eb01fd
+def _link_page(app, tree, doc):
+    "Sphinx's `doctree-resolved`: turn the marks of a page into links."
+    from docutils import nodes
+    from sphinx.util.logging import getLogger
+    find = {"api": _find_api, "place": _find_place, "section": _find_section}
+    for mark in [n for n in tree.findall(nodes.inline) if n.get("zth")]:
+        kind, target = mark["zth"]
+        found = find[kind](app.env, target)
+        if not found:
+            getLogger("zth.weave").warning(f"no {kind} called {target!r}", location=(doc, mark.line))
+            continue
+        to, anchor, name = found
+        uri = app.builder.get_relative_uri(doc, to) + (f"#{anchor}" if anchor else "")
+        mark.replace_self(nodes.reference("", mark.astext() or name, internal=True, refuri=uri,
+                                          classes=mark["classes"], reftitle=target))
+
+# %% ../book/appendix/weave.ipynb #924ef576
+def _read_page(app, doc, source):
+    "Sphinx's `source-read`: tag the cells of a notebook, and note its module."
+    if not str(app.env.doc2path(doc)).endswith(".ipynb"): return
+    cells = json.loads(source[0])["cells"]
+    given = [dict(directives("".join(c["source"]))) for c in cells if c["cell_type"] == "code"]
+    module = next((g["default_exp"] for g in given if "default_exp" in g), None)
+    if module: app.env.temp_data["zth_module"] = f"{app.config.zth_package}.{module}"
+    source[0] = tag_notebook(source[0])
+
+def _start(app, env, docs):
+    "Sphinx's `env-before-read-docs`: have a place for notes; remember whether there is news."
+    env.zth_pages = getattr(env, "zth_pages", {})
+    env.zth_news = bool(docs)
+
+def _forget(app, env, doc):
+    "Sphinx's `env-purge-doc`: a page is read anew or gone."
+    getattr(env, "zth_pages", {}).pop(doc, None)
+
+def _merge(app, env, docs, other):
+    "Sphinx's `env-merge-info`: take over what another process has read."
+    env.zth_pages.update({d: other.zth_pages[d] for d in docs if d in other.zth_pages})
+
+def _pages_with_marks(app, env):
+    "Sphinx's `env-updated`: the pages to write again."
+    return [doc for doc, page in env.zth_pages.items() if page["marked"] and env.zth_news]
+
+# %% ../book/appendix/weave.ipynb #ed323d33
+class _Default:
+    "A default value in a signature; an address in memory is of no use to a reader."
+    def __init__(self, value): self.value = value
+    def __repr__(self):
+        if hasattr(self.value, "__name__"): return self.value.__name__
+        return "..." if " at 0x" in repr(self.value) else repr(self.value)
+
+def _signature(f, bound=False):
+    "The parameters of a callable without types; without the first if it is bound."
+    from inspect import Parameter, signature
+    try: params = list(signature(f).parameters.values())[int(bound):]
+    except (TypeError, ValueError): return "()"
+    new = [p.replace(annotation=Parameter.empty, default=p.default if p.default is Parameter.empty
+                     else _Default(p.default)) for p in params]
+    return str(signature(f).replace(parameters=new, return_annotation=Parameter.empty))
+
+# %% ../book/appendix/weave.ipynb #be709bb8
+def _cell(text):
+    "Text for a cell of a Markdown table."
+    return str(text or "").replace("|", "\\|").replace("\n", " ").strip()
+
+def _parameters(f):
+    "The docments of a callable as a Markdown table and a line about what it returns."
+    from inspect import Parameter, formatannotation
+    from fastcore.docments import docments
+    try: info = docments(f, full=True, returns=True, args_kwargs=True)
+    except (TypeError, OSError, SyntaxError): return ""
+    kind = lambda a: "" if a is Parameter.empty else (
+        f"`{_cell(a if isinstance(a, str) else formatannotation(a))}`")
+    rows = {k: (kind(v["anno"]), v["docment"]) for k, v in info.items() if k not in ("self", "cls")}
+    back, lines = rows.pop("return", ("", None)), []
+    if any(t or m for t, m in rows.values()):
+        lines = ["| Parameter | Type | Default | Meaning |", "| --- | --- | --- | --- |"]
+        for name, (type_, meaning) in rows.items():
+            value = info[name]["default"]
+            default = "" if value is Parameter.empty else f"`{_cell(repr(_Default(value)))}`"
+            lines.append(f"| `{name}` | {type_} | {default} | {_cell(meaning)} |")
+    if any(back): lines += ["", f"**Returns** {': '.join(filter(None, [back[0], _cell(back[1])]))}"]
+    return "\n".join(lines)
+
+# %% ../book/appendix/weave.ipynb #01fc3275
+def _methods(cls):
+    "The public methods and properties of a class: name, kind, and the function behind it."
+    for name, value in vars(cls).items():
+        hidden = name.startswith("_") and not (name.startswith("__") and name.endswith("__"))
+        f = getattr(value, "__func__", getattr(value, "fget", value))
+        documented = callable(f) and (f.__doc__ or name[0] != "_")
+        if hidden or name in ("__init__", "__new__") or not documented or isinstance(f, type): continue
+        kinds = {staticmethod: "staticmethod", classmethod: "classmethod", property: "property"}
+        yield name, kinds.get(type(value), "method"), f
+
+# %% ../book/appendix/weave.ipynb #63227c3e
+def _entry(kind, name, module, parts, ticks):
+    "One entry of the reference as a Sphinx directive in Markdown."
+    fence, body = "`" * ticks, "\n\n".join(p for p in parts if p)
+    return f"{fence}{{py:{kind}}} {name}\n:module: {module}\n\n{body}\n{fence}"
+
+def _object_entry(name, value, module):
+    "The entry of one public name."
+    from inspect import getdoc, isclass, isroutine
+    link = f"Defined in {{zth-place}}`{module}.{name}`."
+    if not (isclass(value) or isroutine(value)):
+        text = repr(value)
+        return _entry("data", name, module, [f"`{_cell(text[:70])}{'...' * (len(text) > 70)}`", link], 4)
+    parts = [getdoc(value), _parameters(value), link]
+    if isclass(value):
+        for method, kind, f in _methods(value):
+            sign = "" if kind == "property" else _signature(f, bound=kind != "staticmethod")
+            parts.append(_entry(kind, method + sign, module, [getdoc(f), _parameters(f)], 3))
+    kind = "function" if isroutine(value) else (
+        "exception" if issubclass(value, BaseException) else "class")
+    return _entry(kind, name + _signature(value), module, parts, 4)
+
+# %% ../book/appendix/weave.ipynb #2db2b2f6
+def api_text(
+    module: str,  # the module's full name
+) -> str:  # MyST Markdown
+    "Describe every public name of a module."
+    from importlib import import_module
+    loaded = import_module(module)
+    head = f"```{{py:module}} {module}\n```\n\nExplained in {{zth-place}}`{module}`."
+    names = [n for n in loaded.__all__ if hasattr(loaded, n)]
+    return "\n\n".join([head, *(_object_entry(n, getattr(loaded, n), module) for n in names)])
+
+# %% ../book/appendix/weave.ipynb #0b936cc3
+def lecture_table(
+    lecture: dict,  # one lecture of `lectures.yml`
+) -> str:  # a table in MyST Markdown
+    "Lay out the parts of a lecture: time, what happens, and where this book has it."
+    lines = ["| Time | In the lecture | In this book |", "| --- | --- | --- |"]
+    for row in lecture["rows"]:
+        *hours, minutes, seconds = map(int, row["time"].split(":"))
+        at = 3600 * sum(hours) + 60 * minutes + seconds
+        written = row.get("written", lecture.get("written", True))
+        ours = f"{{zth-section}}`{row.get('section', '')}`" if written else "*not yet written*"
+        time = f"[{row['time']}]({lecture['video']}&t={at}s)" if "video" in lecture else row["time"]
+        lines.append(f"| {time} | {_cell(row['does'])} | {ours} |")
+    return "\n".join(lines)
+
+# %% ../book/appendix/weave.ipynb #b7ad8857
+def _roles_and_directives():
+    "The classes behind `zth-place`, `zth-section`, `zth-api` and `lecture-map`."
+    from docutils import nodes
+    from docutils.statemachine import StringList
+    from sphinx.util.docutils import SphinxDirective, SphinxRole
+
+    class Mark(SphinxRole):
+        def run(self):
+            node = _mark(self.name.removeprefix("zth-"), self.text)
+            self.set_source_info(node)
+            return [node], []
+
+    class Woven(SphinxDirective):
+        def parse(self, text, into):
+            lines = StringList(text.splitlines(), self.env.docname)
+            self.state.nested_parse(lines, self.content_offset, into)
+            return into
+
+    class Api(Woven):
+        required_arguments = 1
+        def run(self):
+            text = api_text(self.arguments[0])
+            self.env.note_dependency(sys.modules[self.arguments[0]].__file__)
+            return [self.parse(text, nodes.container(classes=["zth-api"]))]
+
+    class LectureMap(Woven):
+        optional_arguments = 1
+        def run(self):
+            import yaml
+            file = (self.arguments or ["lectures.yml"])[0]
+            _, path = self.env.relfn2path(file)
+            self.env.note_dependency(path)
+            lectures = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+            return [self.section(lecture) for lecture in lectures]
+        def section(self, lecture):
+            anchor = f"lecture-{lecture['number']}"
+            title = f"Lecture {lecture['number']}: {lecture['title']}"
+            part = nodes.section("", nodes.title("", title), ids=[anchor], names=[anchor])
+            box = nodes.container(classes=["zth-lecture-map"])
+            part.append(self.parse(lecture_table(lecture), box))
+            return part
+
+    return Mark, Api, LectureMap
+
+# %% ../book/appendix/weave.ipynb #1fbb19d5
+def _configure(app, config):
+    "Sphinx's `config-inited`: fill in what `settings.ini` knows."
+    cfg = settings(app.confdir or app.srcdir)
+    site = (cfg["doc_host"] + cfg["doc_baseurl"]).rstrip("/") + "/"
+    ours = {"repository_url": cfg["git_url"], "repository_branch": cfg["branch"],
+            "path_to_docs": cfg["nbs_path"]}
+    config.html_theme_options = {**config.html_theme_options, **ours}
+    config.zth_package = cfg["lib_path"]
+    config.html_baseurl = config.ogp_site_url = site
+
+# %% ../book/appendix/weave.ipynb #4c3d63a2
+def setup(app) -> dict:
+    "Register the extension with Sphinx."
+    from zlib import crc32
+    mark, api, lecture_map = _roles_and_directives()
+    for name in ("place", "section"): app.add_role(f"zth-{name}", mark())
+    app.add_directive("zth-api", api)
+    app.add_directive("lecture-map", lecture_map)
+    app.add_config_value("zth_package", "zth", "env")
+    app.connect("config-inited", _configure)
+    app.connect("env-before-read-docs", _start)
+    app.connect("env-purge-doc", _forget)
+    app.connect("env-merge-info", _merge)
+    app.connect("source-read", _read_page)
+    app.connect("doctree-read", _mark_page)
+    app.connect("env-updated", _pages_with_marks)
+    app.connect("doctree-resolved", _link_page)
+    return {"env_version": crc32(Path(__file__).read_bytes()), "version": "1",
+            "parallel_read_safe": True, "parallel_write_safe": True}
 
 # %% ../book/appendix/weave.ipynb #d27b5367
 def main(
