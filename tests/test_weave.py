@@ -168,12 +168,16 @@ def test_export_twice_changes_nothing():
                            "tests/test_means.py", "tests/test_sums.py"]
     assert "@pytest.mark.slow\ndef test_halves():" in first["tests/test_means.py"][0]
 
-# %% ../book/appendix/weave.ipynb #8f291b6c
+# %% ../book/appendix/weave.ipynb #ab7d7583
 import os, subprocess, sys
+
+def _path(here):
+    "A module path with a folder in front."
+    return os.pathsep.join([str(here), *filter(None, [os.environ.get("PYTHONPATH")])])
 
 def pytest_passes(here):
     "Run the project's tests in a fresh Python."
-    env = {**os.environ, "PYTHONPATH": str(here), "PYTEST_ADDOPTS": ""}
+    env = {**os.environ, "PYTHONPATH": _path(here), "PYTEST_ADDOPTS": ""}
     cmd = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "ignore", "tests"]
     return subprocess.run(cmd, cwd=here, env=env, capture_output=True).returncode == 0
 
@@ -317,13 +321,13 @@ def test_api_text_has_every_public_name():
     assert "````{py:exception} WeaveError" in text and "````{py:data} GRAMMAR" in text
     assert "_write" not in text
 
-# %% ../book/appendix/weave.ipynb #8c61fdd8
+# %% ../book/appendix/weave.ipynb #6f2200fb
 def test_lecture_table_links_what_is_written():
     row = {"time": "01:02:03", "does": "Backward, *by hand*", "section": "mg-manual"}
     late = {"time": "09:00", "does": "a | b", "written": False}
-    lecture = {"video": "https://v.example/watch?v=1", "rows": [row, late]}
+    lecture = {"video": "https://www.youtube.com/watch?v=abc", "rows": [row, late]}
     first, second = lecture_table(lecture).splitlines()[2:]
-    assert first == ("| [01:02:03](https://v.example/watch?v=1&t=3723s) | Backward, *by hand* "
+    assert first == ("| [01:02:03](https://youtu.be/abc?t=3723) | Backward, *by hand* "
                  "| {zth-section}`mg-manual` |")
     assert second.endswith("| a \\| b | *not yet written* |")
 
@@ -343,7 +347,7 @@ CHAPTER = [
     Prose("The total is {glue:text}`total`, see {numref}`fig-line` and {py:func}`pkg.sums.add`."),
 ]
 
-# %% ../book/appendix/weave.ipynb #c73a9df7
+# %% ../book/appendix/weave.ipynb #7fcd999c
 def write_book(here):
     "A book of one chapter, a reference page and a lecture map."
     project(here, CHAPTER)
@@ -356,7 +360,7 @@ def write_book(here):
     book = {
         "index.md": "# A small book\n", "api.md": "# Reference\n\n```{zth-api} pkg.sums\n```\n",
         "lectures.md": "# Lectures\n\n```{lecture-map}\n```\n", "lectures.yml":
-        "- number: 1\n  title: One\n  video: https://v.example/w?v=1\n  rows:\n"
+        "- number: 1\n  title: One\n  video: https://v.example/1\n  rows:\n"
         "  - {time: '00:08:08', does: 'It *adds*', section: sums-add}\n"
         "  - {time: '00:09:00', does: Later, written: false}\n",
         "_config.yml": "title: Small\nonly_build_toc_files: true\n"
@@ -367,16 +371,104 @@ def write_book(here):
     export(here)
     return here
 
-# %% ../book/appendix/weave.ipynb #ab773748
+# %% ../book/appendix/weave.ipynb #f64bd1a7
 def build_book(here):
     "Run jupyter-book as strictly as this book does; its exit status and what it said."
     runs = here / "runs"
     runs.touch()
-    env = {**os.environ, "RUNS": str(runs), "PYTHONPATH": str(here)}
+    env = {**os.environ, "RUNS": str(runs), "PYTHONPATH": _path(here)}
     cmd = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build",
            here / "book", "--toc", here / "_toc.yml", "-W", "--keep-going", "-n"]
     done = subprocess.run(cmd, env=env, capture_output=True, text=True)
     return done.returncode, done.stdout + done.stderr
+
+# %% ../book/appendix/weave.ipynb #0a855477
+import atexit, functools, html, re, shutil
+
+@functools.cache
+def site():
+    "The small book, built once; the folder of its pages."
+    pytest.importorskip("jupyter_book")
+    here = write_book(Path(tempfile.mkdtemp()).resolve())
+    atexit.register(shutil.rmtree, here, ignore_errors=True)
+    status, said = build_book(here)
+    assert status == 0, said
+    return here / "book/_build/html"
+
+def page(name):
+    "The article on one page of the small book."
+    text = (site() / name).read_text(encoding="utf-8")
+    return text[text.index("<article"):text.index("</article>")]
+
+# %% ../book/appendix/weave.ipynb #1d062bf9
+def test_hidden_cells_run_but_do_not_show():
+    text = html.unescape(re.sub("<[^>]*>", "", page("01_part.html")))
+    for word in ("#|", "hidden_word", "helper_word", "default_exp"): assert word not in text
+    for word in ("def add(", "The total is 42", "check: adds"): assert word in text
+
+# %% ../book/appendix/weave.ipynb #91f3a498
+def test_a_fold_is_a_details_element():
+    fold = re.search("<details class=.zth-fold.>(.*?)</details>", page("01_part.html"), re.S)[1]
+    assert fold.startswith("<summary>Plumbing &amp; pipes</summary>") and "folded_word" in fold
+
+# %% ../book/appendix/weave.ipynb #fe68189d
+def test_a_figure_has_number_caption_and_alt_text():
+    figure = re.search("<figure.*?</figure>", page("01_part.html"), re.S)[0]
+    image = re.search('<img alt="A rising line." src="(.*?svg)"', figure)[1]
+    assert "Fig. 1.1" in figure and "A line: it rises." in figure and 'id="fig-line"' in figure
+    assert '<a class="reference internal" href="#fig-line">' in page("01_part.html")
+    assert (site() / image).exists()
+
+# %% ../book/appendix/weave.ipynb #8d968a15
+def test_cell_and_reference_link_to_each_other():
+    cell, entry = page("01_part.html"), page("api.html")
+    assert 'href="api.html#pkg.sums.add" title="pkg.sums.add">pkg.sums</a>' in cell
+    assert 'id="pkg.sums.add"' in entry
+    assert 'href="01_part.html#def-add" title="pkg.sums.add">1.1 Adding</a>' in entry
+    assert 'id="def-add"' in cell and "zth-exporti" in cell
+    words = html.unescape(re.sub("<[^>]*>", "", entry))
+    assert "Add two numbers." in words and "a | number" in words and "the sum" in words
+
+# %% ../book/appendix/weave.ipynb #4a7d03d5
+def test_the_lecture_map_names_sections():
+    rows = re.findall("<tr.*?</tr>", page("lectures.html"), re.S)[1:]
+    assert 'href="01_part.html#sums-add" title="sums-add">1.1 Adding</a>' in rows[0]
+    assert 'href="https://v.example/1?t=488"' in rows[0] and "not yet written" in rows[1]
+
+# %% ../book/appendix/weave.ipynb #520cca3c
+def test_addresses_come_from_the_settings():
+    text = (site() / "01_part.html").read_text(encoding="utf-8")
+    colab = "https://colab.research.google.com/github/us/pkg/blob/trunk/book/01_part.ipynb"
+    assert f'href="{colab}"' in text
+    assert '<link rel="canonical" href="https://us.example/pkg/01_part.html" />' in text
+    assert '<meta property="og:url" content="https://us.example/pkg/01_part.html" />' in text
+
+# %% ../book/appendix/weave.ipynb #1a4d56a3
+def test_the_second_build_uses_the_cache_and_follows_changes():
+    here = site().parents[2]
+    nb = here / "book/01_part.ipynb"
+    old = nb.read_text()
+    nb.write_text(old.replace("## Adding", "## Plus"))
+    try:
+        status, said = build_book(here)
+        assert status == 0, said
+        assert (here / "runs").read_text() == "x"
+        assert ">1.1 Plus</a>" in page("api.html") and ">1.1 Plus</a>" in page("lectures.html")
+    finally:
+        nb.write_text(old)
+        build_book(here)
+
+# %% ../book/appendix/weave.ipynb #4f544e4a
+def test_a_label_that_does_not_exist_stops_the_build():
+    here = site().parents[2]
+    lectures = here / "book/lectures.yml"
+    old = lectures.read_text()
+    lectures.write_text(old.replace("sums-add", "sums-sub"))
+    try: status, said = build_book(here)
+    finally:
+        lectures.write_text(old)
+        build_book(here)
+    assert status != 0 and "lectures.md" in said and "no section called 'sums-sub'" in said
 
 # %% ../book/appendix/weave.ipynb #bfce66b4
 def test_the_command_reports_and_returns_a_status():

@@ -615,18 +615,19 @@ def api_text(
     names = [n for n in loaded.__all__ if hasattr(loaded, n)]
     return "\n\n".join([head, *(_object_entry(n, getattr(loaded, n), module) for n in names)])
 
-# %% ../book/appendix/weave.ipynb #0b936cc3
+# %% ../book/appendix/weave.ipynb #b19853d1
 def lecture_table(
     lecture: dict,  # one lecture of `lectures.yml`
 ) -> str:  # a table in MyST Markdown
     "Lay out the parts of a lecture: time, what happens, and where this book has it."
     lines = ["| Time | In the lecture | In this book |", "| --- | --- | --- |"]
+    video = lecture.get("video", "").replace("www.youtube.com/watch?v=", "youtu.be/")
     for row in lecture["rows"]:
         *hours, minutes, seconds = map(int, row["time"].split(":"))
         at = 3600 * sum(hours) + 60 * minutes + seconds
         written = row.get("written", lecture.get("written", True))
         ours = f"{{zth-section}}`{row.get('section', '')}`" if written else "*not yet written*"
-        time = f"[{row['time']}]({lecture['video']}&t={at}s)" if "video" in lecture else row["time"]
+        time = f"[{row['time']}]({video}?t={at})" if video else row["time"]
         lines.append(f"| {time} | {_cell(row['does'])} | {ours} |")
     return "\n".join(lines)
 
