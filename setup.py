@@ -1,4 +1,6 @@
 """Packaging: everything is read from settings.ini, so that no fact is written twice."""
+
+import re
 from configparser import ConfigParser
 from pathlib import Path
 
@@ -11,18 +13,30 @@ cfg = parser["DEFAULT"]
 package, site = cfg["lib_path"], cfg["doc_host"] + cfg["doc_baseurl"]
 
 
-def words(key): return cfg.get(key, "").split()
+def words(key):
+    return cfg.get(key, "").split()
 
 
-statuses = {"1": "1 - Planning", "2": "2 - Pre-Alpha", "3": "3 - Alpha", "4": "4 - Beta",
-            "5": "5 - Production/Stable"}
+def readme():
+    "The README as an index of packages shows it: its relative links lead to the repository."
+    text = (here / "README.md").read_text(encoding="utf-8")
+    return re.sub(r"\]\((?!https:|#)", f"]({cfg['git_url']}/blob/{cfg['branch']}/", text)
+
+
+statuses = {
+    "1": "1 - Planning",
+    "2": "2 - Pre-Alpha",
+    "3": "3 - Alpha",
+    "4": "4 - Beta",
+    "5": "5 - Production/Stable",
+}
 oldest, newest = (int(cfg[key].split(".")[1]) for key in ("min_python", "max_python"))
 
 setup(
     name=cfg["lib_name"],
     version=cfg["version"],
     description=cfg["description"],
-    long_description=(here / "README.md").read_text(encoding="utf-8"),
+    long_description=readme(),
     long_description_content_type="text/markdown",
     author=cfg["author"],
     author_email=cfg["author_email"],

@@ -1,4 +1,5 @@
 """What all tests share: which `zth` they are about."""
+
 import os
 from pathlib import Path
 
@@ -8,12 +9,14 @@ import pytest
 def pytest_report_header(config):
     "Names the package under test, so that a log shows whether it was the installed one."
     import zth
+
     return f"zth {zth.__version__} from {Path(zth.__file__).parent}"
 
 
 def pytest_sessionstart(session):
-    "`make test-package` installs the wheel into a folder and means that one, not this working tree."
+    "`make test-package` installs the wheel into a folder and means that one, not this tree."
     import zth
+
     wanted = os.environ.get("ZTH_INSTALLED")
     if wanted and not Path(zth.__file__).is_relative_to(wanted):
         pytest.exit(f"zth was imported from {zth.__file__}, not from {wanted}", returncode=4)

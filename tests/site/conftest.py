@@ -3,6 +3,7 @@
 The tests run on `book/_build/html`; ZTH_SITE names another folder. Where no book is built they are
 skipped, and with ZTH_REQUIRE_SITE=1 they fail instead, so that CI cannot pass by testing nothing.
 """
+
 import functools
 import http.server
 import json
@@ -25,18 +26,22 @@ AXE = Path(__file__).parent / "node_modules/axe-core/axe.min.js"
 
 def docs(entry):
     "The documents of a table of contents, in reading order."
-    if isinstance(entry, list): return [d for part in entry for d in docs(part)]
+    if isinstance(entry, list):
+        return [d for part in entry for d in docs(part)]
     own = [entry[key] for key in ("root", "file") if key in entry]
     return own + [d for key in ("parts", "chapters", "sections") for d in docs(entry.get(key, []))]
 
 
 TOC = docs(yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8")))
-BUILT = sorted(p.relative_to(FOLDER).with_suffix("").as_posix() for p in FOLDER.rglob("*.html")
-               if p.relative_to(FOLDER).parts[0] not in ("_static", "_sources", "reports"))
+BUILT = sorted(
+    p.relative_to(FOLDER).with_suffix("").as_posix()
+    for p in FOLDER.rglob("*.html")
+    if p.relative_to(FOLDER).parts[0] not in ("_static", "_sources", "reports")
+)
 
 
 def pytest_generate_tests(metafunc):
-    "A test that takes `page` runs once for each page of the site, one that takes `doc` for each document."
+    "A test that takes `page` runs for each page of the site, one with `doc` for each document."
     for name, values in (("page", BUILT), ("doc", TOC)):
         if name in metafunc.fixturenames:
             metafunc.parametrize(name, values if BUILT else ["no-book"])
@@ -62,19 +67,24 @@ class Page:
     def prose(self):
         "The article without scripts, code and mathematics."
         tree = BeautifulSoup(str(self.article), "html.parser")
-        for tag in tree.select("script, style, pre, code, .math, .cell_output"): tag.decompose()
+        for tag in tree.select("script, style, pre, code, .math, .cell_output"):
+            tag.decompose()
         return tree.get_text(" ")
 
     def links(self):
         "What the page refers to: `(tag, address)`."
-        for tag in self.soup.find_all(["a", "link", "script", "img", "source", "object", "iframe", "use"]):
+        for tag in self.soup.find_all(
+            ["a", "link", "script", "img", "source", "object", "iframe", "use"]
+        ):
             for key in ("href", "src", "data", "xlink:href"):
-                if tag.get(key): yield tag, tag[key]
+                if tag.get(key):
+                    yield tag, tag[key]
 
     def resolve(self, address):
-        "The file and the fragment that a relative address of this page leads to; no file if it leaves the site."
+        "The file and the fragment an address leads to from here; no file if it leaves the site."
         parts = urlsplit(address)
-        if parts.scheme or parts.netloc: return None, ""
+        if parts.scheme or parts.netloc:
+            return None, ""
         target = (self.path.parent / unquote(parts.path)).resolve() if parts.path else self.path
         return (target / "index.html" if target.is_dir() else target), unquote(parts.fragment)
 
@@ -84,12 +94,14 @@ class Site:
 
     folder, root, toc, names = FOLDER, ROOT, TOC, BUILT
 
-    @functools.lru_cache(maxsize=None)  # noqa: B019
-    def __getitem__(self, name): return Page(name)
+    @functools.cache  # noqa: B019
+    def __getitem__(self, name):
+        return Page(name)
 
     def at(self, path):
         "The page that a file is, or nothing."
-        if path.suffix != ".html" or not path.is_relative_to(FOLDER): return None
+        if path.suffix != ".html" or not path.is_relative_to(FOLDER):
+            return None
         name = path.relative_to(FOLDER).with_suffix("").as_posix()
         return self[name] if name in BUILT else None
 
@@ -106,7 +118,8 @@ def site(built):
 class Quiet(http.server.SimpleHTTPRequestHandler):
     "Serves files and says nothing."
 
-    def log_message(self, *args): pass
+    def log_message(self, *args):
+        pass
 
 
 @pytest.fixture(scope="session")
@@ -124,11 +137,22 @@ class Browser:
 
     def __init__(self, base, profile):
         from selenium import webdriver
+
         options = webdriver.ChromeOptions()
-        for flag in ("headless", "no-sandbox", "disable-gpu", "disable-dev-shm-usage", "no-first-run",
-                     "disable-background-networking", "disable-component-update", "disable-sync", "disable-quic",
-                     "force-prefers-reduced-motion", f"user-data-dir={profile}",
-                     "host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"):
+        for flag in (
+            "headless",
+            "no-sandbox",
+            "disable-gpu",
+            "disable-dev-shm-usage",
+            "no-first-run",
+            "disable-background-networking",
+            "disable-component-update",
+            "disable-sync",
+            "disable-quic",
+            "force-prefers-reduced-motion",
+            f"user-data-dir={profile}",
+            "host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+        ):
             options.add_argument(f"--{flag}")
         options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
         found = [shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")]
@@ -149,35 +173,61 @@ class Browser:
         "Waits until an expression in the page is true."
         from selenium.common.exceptions import TimeoutException
         from selenium.webdriver.support.ui import WebDriverWait
-        try: return WebDriverWait(self.driver, seconds, 0.05).until(lambda d: d.execute_script(f"return {code}"))
-        except TimeoutException: pytest.fail(f"waited {seconds} s in vain: {what}\n{code}")
+
+        try:
+            return WebDriverWait(self.driver, seconds, 0.05).until(
+                lambda d: d.execute_script(f"return {code}")
+            )
+        except TimeoutException:
+            pytest.fail(f"waited {seconds} s in vain: {what}\n{code}")
 
     def visit(self, page, width=1280, height=900, dark=False):
-        "Opens a page and waits until its mathematics is set; returns what the console and the network saw."
+        "Opens a page, waits until its mathematics is set; returns what console and network saw."
         self.logs()
-        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
-            "width": width, "height": height, "deviceScaleFactor": 1, "mobile": False})
-        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [
-            {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]})
+        self.driver.execute_cdp_cmd(
+            "Emulation.setDeviceMetricsOverride",
+            {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False},
+        )
+        self.driver.execute_cdp_cmd(
+            "Emulation.setEmulatedMedia",
+            {"features": [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]},
+        )
         self.driver.get(f"{self.base}/{page}")
         mode = "dark" if dark else "light"
         if self.js("return document.documentElement.dataset.theme") != mode:
-            self.js("localStorage.setItem('mode', arguments[0]); localStorage.setItem('theme', arguments[0])", mode)
+            self.js(
+                "for (const key of ['mode', 'theme']) localStorage.setItem(key, arguments[0])",
+                mode,
+            )
             self.driver.refresh()
         self.wait("document.readyState == 'complete'", "the page loads")
-        self.wait("!document.querySelector('.math') || !!(window.MathJax && MathJax.startup && MathJax.startup.promise)",
-                  "MathJax starts")
+        self.wait(
+            "!document.querySelector('.math') || !!window.MathJax?.startup?.promise",
+            "MathJax starts",
+        )
         self.driver.execute_async_script(
-            "const done = arguments[0]; const math = window.MathJax?.startup?.promise ?? Promise.resolve();"
-            "math.then(() => document.fonts.ready).then(() => requestAnimationFrame(() => done()))")
+            "const done = arguments[0], math = window.MathJax?.startup?.promise;"
+            "Promise.resolve(math).then(() => document.fonts.ready)"
+            ".then(() => requestAnimationFrame(() => done()))"
+        )
         assert self.js("return document.documentElement.dataset.theme") == mode
         return self.logs()
 
     def logs(self):
         "Errors of the console and addresses asked for, since the last call."
-        errors = [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"]
-        events = (json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance"))
-        sent = [e["params"]["request"]["url"] for e in events if e["method"] == "Network.requestWillBeSent"]
+        errors = [
+            entry["message"]
+            for entry in self.driver.get_log("browser")
+            if entry["level"] == "SEVERE"
+        ]
+        events = (
+            json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")
+        )
+        sent = [
+            e["params"]["request"]["url"]
+            for e in events
+            if e["method"] == "Network.requestWillBeSent"
+        ]
         return {"errors": errors, "requests": sent}
 
 

@@ -1,4 +1,5 @@
 """The pages as files: all there, with words, and every link among them leads somewhere."""
+
 import ast
 import json
 import re
@@ -10,7 +11,9 @@ import yaml
 
 def test_the_site_is_the_table_of_contents(site):
     made = {"search", "genindex", "py-modindex"}  # by Sphinx
-    assert set(site.names) - made == set(site.toc), "after a page was removed or renamed: make clean"
+    assert set(site.names) - made == set(site.toc), (
+        "after a page was removed or renamed: make clean"
+    )
     assert {"search", "genindex"} <= set(site.names)
 
 
@@ -25,7 +28,9 @@ def test_a_page_has_one_title_and_a_description(site, doc):
     assert len(site[doc].article.find_all("h1")) == 1
     assert soup.html.get("lang") == "en"
     assert len(soup.title.get_text(strip=True)) > 3
-    description = soup.find("meta", attrs={"name": "description"}) or soup.find("meta", property="og:description")
+    description = soup.find("meta", attrs={"name": "description"}) or soup.find(
+        "meta", property="og:description"
+    )
     assert description and len(description["content"]) > 20
     assert soup.find("meta", property="og:title")
 
@@ -40,14 +45,22 @@ def test_no_directive_is_left(site, page):
     assert "#|" not in site[page].prose()
     for cell in site[page].soup.select("div.cell_input pre"):
         assert not cell.get_text().lstrip().startswith("#|"), cell.get_text()[:200]
-        if page != "appendix/weave": assert "#|" not in cell.get_text(), cell.get_text()[:200]
+        if page != "appendix/weave":
+            assert "#|" not in cell.get_text(), cell.get_text()[:200]
 
 
 def test_no_markup_is_left(site, doc):
     "Unrendered mathematics, roles and directives."
     prose = site[doc].prose()
-    for sign in (r"\$[^$\s][^$]*\$", r"\\(frac|partial|sum|cdot|text|begin)\b", r"\{(ref|numref|glue|cite|doc)[:\w]*\}",
-                 r":::", r"```", r"\(#[\w-]+\)", r"\]\("):
+    for sign in (
+        r"\$[^$\s][^$]*\$",
+        r"\\(frac|partial|sum|cdot|text|begin)\b",
+        r"\{(ref|numref|glue|cite|doc)[:\w]*\}",
+        r":::",
+        r"```",
+        r"\(#[\w-]+\)",
+        r"\]\(",
+    ):
         assert not re.search(sign, prose), re.search(sign, prose)[0]
 
 
@@ -60,19 +73,27 @@ def test_figures_say_what_they_show(site, page):
     "A picture has a text of its own, and neither its file name nor its caption once more."
     for image in site[page].article.find_all("img"):
         alt = image.get("alt", "").strip()
-        assert len(alt) >= 15 and not re.search(r"\.(png|svg|jpe?g|gif)$|/", alt), (image.get("src"), alt)
+        assert len(alt) >= 15 and not re.search(r"\.(png|svg|jpe?g|gif)$|/", alt), (
+            image.get("src"),
+            alt,
+        )
         caption = image.find_parent("figure") and image.find_parent("figure").find("figcaption")
         assert not caption or alt not in caption.get_text(), alt
     for drawing in site[page].article.find_all("svg"):
-        if drawing.find_parent("svg") or drawing.find_parent(attrs={"aria-hidden": "true"}): continue
+        if drawing.find_parent("svg") or drawing.find_parent(attrs={"aria-hidden": "true"}):
+            continue
         named = drawing.get("aria-label") or drawing.get("aria-labelledby") or drawing.find("title")
-        assert drawing.get("aria-hidden") == "true" or (drawing.get("role") == "img" and named), str(drawing)[:200]
+        assert drawing.get("aria-hidden") == "true" or (drawing.get("role") == "img" and named), (
+            str(drawing)[:200]
+        )
 
 
 def test_figures_are_numbered(site, doc):
     for figure in site[doc].article.find_all("figure"):
         caption = figure.find("figcaption")
-        assert caption and re.match(r"Fig\. [\d.]+", caption.get_text(strip=True)), str(figure)[:300]
+        assert caption and re.match(r"Fig\. [\d.]+", caption.get_text(strip=True)), str(figure)[
+            :300
+        ]
         assert len(caption.get_text(" ", strip=True).split()) >= 5
 
 
@@ -88,20 +109,27 @@ def test_links_resolve(site, page):
         target, fragment = here.resolve(address)
         if target is None:
             scheme = urlsplit(address).scheme
-            if scheme not in ("https", "mailto", "data") and not (scheme == "http" and tag.name == "a"): broken.append(address)
+            if scheme not in ("https", "mailto", "data") and not (
+                scheme == "http" and tag.name == "a"
+            ):
+                broken.append(address)
             continue
         if not target.is_relative_to(site.folder) or not target.is_file():
             broken.append(address)
         elif fragment:
             there = site.at(target)
-            if there is not None and there.ids.count(fragment) != 1: broken.append(address)
+            if there is not None and there.ids.count(fragment) != 1:
+                broken.append(address)
     assert not broken, f"{len(broken)} links of {page}: {sorted(set(broken))[:20]}"
 
 
 def test_nothing_is_loaded_from_elsewhere(site, page):
     "Scripts, styles, fonts and pictures come with the site; only links for the reader leave it."
     for tag, address in site[page].links():
-        if tag.name == "a" or (tag.name == "link" and set(tag.get("rel", [])) & {"canonical", "next", "prev", "search"}): continue
+        if tag.name == "a" or (
+            tag.name == "link" and set(tag.get("rel", [])) & {"canonical", "next", "prev", "search"}
+        ):
+            continue
         parts = urlsplit(address)
         assert not parts.netloc and parts.scheme in ("", "data"), str(tag)[:200]
 
@@ -127,7 +155,7 @@ def test_next_and_previous_follow_the_table_of_contents(site):
 
 
 def test_the_lecture_map_leads_to_every_section(site):
-    "Each row is on the page; if its lecture is written it links to a section of one of our chapters."
+    "Each row is on the page; if its lecture is written, it links to a section of our chapters."
     lectures = yaml.safe_load((site.root / "book/lectures.yml").read_text(encoding="utf-8"))
     here = site["lectures"]
     rows = [(" ".join(tr.get_text(" ").split()), tr) for tr in here.article.find_all("tr")]
@@ -140,7 +168,11 @@ def test_the_lecture_map_leads_to_every_section(site):
             if not row.get("written", lecture.get("written")):
                 assert "not yet written" in found[0].get_text(), row
                 continue
-            targets = [here.resolve(a["href"]) for a in found[0].find_all("a") if not urlsplit(a["href"]).netloc]
+            targets = [
+                here.resolve(a["href"])
+                for a in found[0].find_all("a")
+                if not urlsplit(a["href"]).netloc
+            ]
             assert [f for _, f in targets].count(row["section"]) == 1, (row, targets)
             path, label = next(t for t in targets if t[1] == row["section"])
             assert site.at(path).name in lecture["chapters"]
@@ -151,21 +183,28 @@ def test_the_lecture_map_leads_to_every_section(site):
 def public_names(path):
     "What a module exports, read from its source."
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__all__": return ast.literal_eval(node.value)
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "__all__":
+            return ast.literal_eval(node.value)
     return []
 
 
 def modules(site):
     "The modules that notebooks export, with the document of each."
     for doc in site.toc:
-        if site.source(doc).suffix != ".ipynb": continue
+        if site.source(doc).suffix != ".ipynb":
+            continue
         cells = json.loads(site.source(doc).read_text(encoding="utf-8"))["cells"]
-        heads = re.findall(r"^#\| *default_exp +([\w.]+)", "\n".join("".join(c["source"]) for c in cells), flags=re.M)
-        if heads: yield doc, heads[0]
+        heads = re.findall(
+            r"^#\| *default_exp +([\w.]+)",
+            "\n".join("".join(c["source"]) for c in cells),
+            flags=re.M,
+        )
+        if heads:
+            yield doc, heads[0]
 
 
 def test_reference_and_chapter_link_to_each_other(site):
-    "From the exported cell to the entry of the name in the reference, and from the entry back to the cell."
+    "From the exported cell to the entry of its name in the reference, and from there back."
     seen = 0
     for doc, module in modules(site):
         chapter, api = site[doc], site[f"api/{module}"]
@@ -177,7 +216,9 @@ def test_reference_and_chapter_link_to_each_other(site):
             at = api.soup.find(id=entry)
             block = at if at.name in ("dl", "section") else at.find_parent(["dl", "section"])
             back = [api.resolve(a["href"]) for a in block.find_all("a", href=True)]
-            assert any(path == chapter.path and anchor in chapter.ids for path, anchor in back), f"{entry} has no way back"
+            assert any(path == chapter.path and anchor in chapter.ids for path, anchor in back), (
+                f"{entry} has no way back"
+            )
             assert f"def-{name}" in chapter.ids, f"{doc} has no anchor for {name}"
             seen += 1
     assert seen > 30
@@ -185,13 +226,19 @@ def test_reference_and_chapter_link_to_each_other(site):
 
 def test_chapters_open_in_colab(site):
     for doc in site.toc:
-        if site.source(doc).suffix != ".ipynb": continue
+        if site.source(doc).suffix != ".ipynb":
+            continue
         colab = [a["href"] for a in site[doc].soup.select("a[href*='colab.research.google.com']")]
-        assert colab and all(address.endswith(f"book/{doc}.ipynb") for address in colab), (doc, colab)
+        assert colab and all(address.endswith(f"book/{doc}.ipynb") for address in colab), (
+            doc,
+            colab,
+        )
 
 
 def test_the_sitemap_names_every_page(site):
     text = (site.folder / "sitemap.xml").read_text(encoding="utf-8")
     listed = re.findall(r"<loc>(.*?)</loc>", text)
     assert len(listed) == len(set(listed)) and all(a.startswith("https://") for a in listed)
-    assert {doc for doc in site.toc if not any(a.endswith(f"/{doc}.html") for a in listed)} <= {"index"}
+    assert {doc for doc in site.toc if not any(a.endswith(f"/{doc}.html") for a in listed)} <= {
+        "index"
+    }
