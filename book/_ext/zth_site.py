@@ -1,4 +1,8 @@
-"""What the pages of the site need beyond the book itself: the road of the landing page."""
+"""What the pages of the site need beyond the book itself.
+
+The directive `{road}` draws the chapters on the landing page, and two extensions that Jupyter Book
+always loads are silenced, because they would put scripts from elsewhere on every page.
+"""
 from __future__ import annotations
 
 from html import escape
@@ -93,7 +97,19 @@ def visit_road(self, node: road) -> None:
     raise nodes.SkipNode
 
 
+def silence(app: Sphinx, config) -> None:
+    "Disconnect sphinx-thebe and sphinx-comments: both make pages load scripts from other servers."
+    for listeners in app.events.listeners.values():
+        listeners[:] = [
+            one for one in listeners
+            if not one.handler.__module__.startswith(("sphinx_thebe", "sphinx_comments"))
+        ]
+    styles = app.registry.css_files
+    styles[:] = [one for one in styles if one[0] != "sphinx-thebe.css"]
+
+
 def setup(app: Sphinx) -> dict:
+    app.connect("config-inited", silence, priority=1)
     app.add_node(road, html=(visit_road, None))
     app.add_directive("road", Road)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
