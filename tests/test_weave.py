@@ -17,7 +17,7 @@ def test_late_directives_are_told_from_strings():
     assert _late_directives("#| export\nx = 1\n#| hide") == ["#| hide"]
     assert _late_directives("#| export\nx = '''\n#| hide'''") == []
 
-# %% ../book/appendix/weave.ipynb #d6d9d579
+# %% ../book/appendix/weave.ipynb #cdeb378f
 def test_indent_code_leaves_strings_alone():
     def run(source):
         space = {}
@@ -28,6 +28,7 @@ def test_indent_code_leaves_strings_alone():
     assert run('n = 2\npoem = f"""{n} roses\n  {n + 1} violets\n"""') == "2 roses\n  3 violets\n"
     assert run("poem = 'ro\\\nses'") == "roses"
     assert run('poem = [b"""a\nb""",\n"c"]  # a list\n') == [b"a\nb", "c"]
+    assert indent_code("x = ('a'\n     'b')") == "    x = ('a'\n         'b')"
     assert run("for i in range(3):\n\n    poem = i") == 2
 
 # %% ../book/appendix/weave.ipynb #4647ce00
@@ -301,7 +302,7 @@ def test_signatures_show_defaults():
     assert _signature(f) == "(a, /, b=3, *c, d=print, e=..., **g)"
     assert _signature(f, bound=True).startswith("(b=3")
 
-# %% ../book/appendix/weave.ipynb #d0df0408
+# %% ../book/appendix/weave.ipynb #a3af4e49
 def test_parameters_become_a_table():
     from zth.weave import _parameters
 
@@ -309,7 +310,27 @@ def test_parameters_become_a_table():
     assert table[2] == "| `source` | `str` |  | Python code |"
     assert table[3] == "| `margin` | `str` | `'    '` | what to put before each line |"
     assert table[-1] == "**Returns** `str`"
-    assert _parameters(len) == "" or "Returns" not in _parameters(len)
+    assert _parameters(as_test).splitlines()[0] == "| Parameter | Type | Meaning |"
+
+    def undocumented(a, b=2): return a + b
+    assert _parameters(undocumented) == ""
+
+# %% ../book/appendix/weave.ipynb #42a6559b
+def test_only_documented_methods_are_part_of_the_interface():
+    from zth.weave import _methods
+
+    class Example:
+        def __init__(self): "Not listed."
+        def __add__(self, other): "Add."
+        def silent(self): return 1
+        def _own(self): "Not listed."
+        @property
+        def size(self): "A size."
+        @classmethod
+        def make(cls): "Make one."
+
+    assert [(n, k) for n, k, f in _methods(Example)] == [
+        ("__add__", "method"), ("size", "property"), ("make", "classmethod")]
 
 # %% ../book/appendix/weave.ipynb #9e7868e2
 def test_api_text_has_every_public_name():

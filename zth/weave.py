@@ -11,12 +11,12 @@ import ast, contextlib, json, os, re, sys, tempfile, tokenize, warnings
 from pathlib import Path
 from typing import NamedTuple
 
-# %% ../book/appendix/weave.ipynb #9229614d
+# %% ../book/appendix/weave.ipynb #1be69f6b
 GRAMMAR = {
     "default_exp": r"[\w.]+", "export": "", "exporti": "", "exports": "",
     "test": r"\S*", "slow": "", "gpu": "", "online": "",
-    "hide": "", "hide_input": "", "hide_output": "", "fold:": ".+",
-    "label:": r"fig-[\w-]+", "fig-cap:": ".+", "fig-alt:": ".+", "eval:": "false",
+    "hide": "", "hide_input": "", "hide_output": "", "eval:": "false",
+    "fold:": ".+", "label:": r"fig-[\w-]+", "fig-cap:": ".+", "fig-alt:": ".+",
 }
 
 # %% ../book/appendix/weave.ipynb #6cd18dab
@@ -41,19 +41,19 @@ def _late_directives(source):
     except (tokenize.TokenError, SyntaxError): return []
     return [s for s in found if _LINE.fullmatch(s)][len(directives(source)):]
 
-# %% ../book/appendix/weave.ipynb #f9f27563
+# %% ../book/appendix/weave.ipynb #5551cd8f
 def indent_code(
     source: str,  # Python code
     margin: str = "    ",  # what to put before each line
 ) -> str:
     "Indent code without touching the inside of its strings."
-    inside = set()
-    for node in ast.walk(ast.parse(source)):
-        text = isinstance(node, ast.JoinedStr) or (
-            isinstance(node, ast.Constant) and isinstance(node.value, (str, bytes)))
-        if text: inside |= set(range(node.lineno + 1, node.end_lineno + 1))
-    lines = enumerate(source.splitlines(True), 1)
-    return "".join(s if n in inside or not s.strip() else margin + s for n, s in lines)
+    lines = source.splitlines(True)
+    tokens = tokenize.generate_tokens(iter([*lines, ""]).__next__)
+    text = {tokenize.STRING, getattr(tokenize, "FSTRING_MIDDLE", tokenize.STRING)}
+    spans = [range(t.start[0] + 1, t.end[0] + 1) for t in tokens if t.type in text]
+    inside = {n for span in spans for n in span}
+    return "".join(s if n in inside or not s.strip() else margin + s
+                   for n, s in enumerate(lines, 1))
 
 # %% ../book/appendix/weave.ipynb #a105d67a
 MARKS = ("slow", "gpu", "online")
@@ -318,21 +318,25 @@ def record(
         meta = {"scrapbook": {"name": name, "mime_prefix": prefix}}
         display({f"{prefix}text/plain": text}, metadata=meta, raw=True)
 
-# %% ../book/appendix/weave.ipynb #0acdceb9
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#555555")
+# %% ../book/appendix/weave.ipynb #dc43c4ac
+COLOURS = (
+    "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#555555",
+)
 _STYLE = {
-    "figure.figsize": (6.4, 3.6), "figure.facecolor": "none", "savefig.facecolor": "none",
-    "axes.facecolor": "none", "axes.edgecolor": "#555555", "axes.labelcolor": "#333333",
-    "axes.spines.top": False, "axes.spines.right": False, "axes.axisbelow": True,
-    "axes.grid": True, "grid.color": "#999999", "grid.alpha": 0.25, "grid.linewidth": 0.8,
-    "axes.titlesize": 12, "axes.labelsize": 11, "font.size": 11, "legend.fontsize": 10,
-    "axes.titlecolor": "#222222", "text.color": "#222222", "legend.frameon": False,
-    "xtick.color": "#555555", "ytick.color": "#555555", "xtick.labelsize": 10,
-    "ytick.labelsize": 10, "lines.linewidth": 1.8, "lines.markersize": 5,
-    "figure.constrained_layout.use": True, "svg.fonttype": "path", "svg.hashsalt": "zth",
+    **dict.fromkeys(["figure.facecolor", "savefig.facecolor", "axes.facecolor"], "none"),
+    **dict.fromkeys(["axes.edgecolor", "xtick.color", "ytick.color"], "#555555"),
+    **dict.fromkeys(["axes.labelcolor", "axes.titlecolor", "text.color"], "#222222"),
+    **dict.fromkeys(["axes.spines.top", "axes.spines.right", "legend.frameon"], False),
+    **dict.fromkeys(["axes.grid", "axes.axisbelow"], True),
+    **dict.fromkeys(["font.size", "axes.labelsize", "axes.titlesize"], 11),
+    **dict.fromkeys(["legend.fontsize", "xtick.labelsize", "ytick.labelsize"], 10),
+    "grid.color": "#999999", "grid.alpha": 0.25, "grid.linewidth": 0.8,
+    "figure.figsize": (6.4, 3.6), "figure.constrained_layout.use": True,
+    "lines.linewidth": 1.8, "lines.markersize": 5,
+    "svg.fonttype": "path", "svg.hashsalt": "zth",
 }
 
-# %% ../book/appendix/weave.ipynb #96c34008
+# %% ../book/appendix/weave.ipynb #e26e1cec
 def plot_style():
     "Give matplotlib the look of this book; in a notebook, draw figures as SVG."
     import matplotlib.pyplot as plt
@@ -342,7 +346,8 @@ def plot_style():
     if shell := get_ipython():
         from matplotlib_inline.config import InlineBackend
         inline = InlineBackend.instance(parent=shell)
-        inline.print_figure_kwargs = {"bbox_inches": "tight", "metadata": {"Date": None}}
+        undated = {"bbox_inches": "tight", "metadata": {"Date": None}}
+        inline.print_figure_kwargs = undated
         inline.figure_formats = {"svg"}
 
 # %% ../book/appendix/weave.ipynb #5198714d
@@ -478,15 +483,16 @@ def _find_section(env, target):
     found = env.get_domain("std").labels.get(target)
     return found and (found[0], found[1], _called(env, found[0], found[1]))
 
-# %% ../book/appendix/weave.ipynb #355c4b6a
+# %% ../book/appendix/weave.ipynb #e063f13b
 def _called(env, doc, anchor):
-    "The number and title of a section; those of the page if the section has none."
-    first, title = env.zth_pages[doc]["sections"].get(anchor, ("", env.titles[doc].astext()))
+    "The number and title of a section; those of the page if there is no such section."
+    whole = ("", env.titles[doc].astext())
+    first, title = env.zth_pages[doc]["sections"].get(anchor, whole)
     numbers = env.toc_secnumbers.get(doc, {})
-    number = numbers.get(f"#{first}") or (numbers.get("") if title == env.titles[doc].astext() else ())
+    number = numbers.get(f"#{first}") or (numbers.get("") if title == whole[1] else None)
     return f"{'.'.join(map(str, number or ()))} {title}".strip()
 
-# %% ../book/appendix/weave.ipynb #e1eb01fd
+# %% ../book/appendix/weave.ipynb #3d6e165e
 def _link_page(app, tree, doc):
     "Sphinx's `doctree-resolved`: turn the marks of a page into links."
     from docutils import nodes
@@ -496,12 +502,15 @@ def _link_page(app, tree, doc):
         kind, target = mark["zth"]
         found = find[kind](app.env, target)
         if not found:
-            getLogger("zth.weave").warning(f"no {kind} called {target!r}", location=(doc, mark.line))
+            where = (doc, mark.line)
+            getLogger("zth.weave").warning(f"no {kind} called {target!r}", location=where)
             continue
         to, anchor, name = found
         uri = app.builder.get_relative_uri(doc, to) + (f"#{anchor}" if anchor else "")
-        mark.replace_self(nodes.reference("", mark.astext() or name, internal=True, refuri=uri,
-                                          classes=mark["classes"], reftitle=target))
+        link = nodes.reference("", mark.astext() or name, internal=True, refuri=uri)
+        link.update_basic_atts({"classes": mark["classes"]})
+        link["reftitle"] = target
+        mark.replace_self(link)
 
 # %% ../book/appendix/weave.ipynb #924ef576
 def _read_page(app, doc, source):
@@ -530,7 +539,7 @@ def _pages_with_marks(app, env):
     "Sphinx's `env-updated`: the pages to write again."
     return [doc for doc, page in env.zth_pages.items() if page["marked"] and env.zth_news]
 
-# %% ../book/appendix/weave.ipynb #ed323d33
+# %% ../book/appendix/weave.ipynb #459e0294
 class _Default:
     "A default value in a signature; an address in memory is of no use to a reader."
     def __init__(self, value): self.value = value
@@ -543,46 +552,55 @@ def _signature(f, bound=False):
     from inspect import Parameter, signature
     try: params = list(signature(f).parameters.values())[int(bound):]
     except (TypeError, ValueError): return "()"
-    new = [p.replace(annotation=Parameter.empty, default=p.default if p.default is Parameter.empty
-                     else _Default(p.default)) for p in params]
-    return str(signature(f).replace(parameters=new, return_annotation=Parameter.empty))
+    no = Parameter.empty
+    new = [p.replace(annotation=no, default=no if p.default is no else _Default(p.default))
+           for p in params]
+    return str(signature(f).replace(parameters=new, return_annotation=no))
 
-# %% ../book/appendix/weave.ipynb #be709bb8
+# %% ../book/appendix/weave.ipynb #d48a95e8
 def _cell(text):
     "Text for a cell of a Markdown table."
     return str(text or "").replace("|", "\\|").replace("\n", " ").strip()
 
+def _code(text): return f"`{_cell(text)}`" if text else ""
+
+def _type(anno):
+    "A type as code."
+    from inspect import Parameter, formatannotation
+    if anno is Parameter.empty: return ""
+    return _code(anno if isinstance(anno, str) else formatannotation(anno))
+
+# %% ../book/appendix/weave.ipynb #57b6a628
 def _parameters(f):
     "The docments of a callable as a Markdown table and a line about what it returns."
-    from inspect import Parameter, formatannotation
+    from inspect import Parameter
     from fastcore.docments import docments
     try: info = docments(f, full=True, returns=True, args_kwargs=True)
     except (TypeError, OSError, SyntaxError): return ""
-    kind = lambda a: "" if a is Parameter.empty else (
-        f"`{_cell(a if isinstance(a, str) else formatannotation(a))}`")
-    rows = {k: (kind(v["anno"]), v["docment"]) for k, v in info.items() if k not in ("self", "cls")}
-    back, lines = rows.pop("return", ("", None)), []
-    if any(t or m for t, m in rows.values()):
-        lines = ["| Parameter | Type | Default | Meaning |", "| --- | --- | --- | --- |"]
-        for name, (type_, meaning) in rows.items():
-            value = info[name]["default"]
-            default = "" if value is Parameter.empty else f"`{_cell(repr(_Default(value)))}`"
-            lines.append(f"| `{name}` | {type_} | {default} | {_cell(meaning)} |")
-    if any(back): lines += ["", f"**Returns** {': '.join(filter(None, [back[0], _cell(back[1])]))}"]
+    back, rows = info.pop("return", {}), [["Parameter", "Type", "Default", "Meaning"]]
+    for name, v in info.items():
+        default = "" if v["default"] is Parameter.empty else repr(_Default(v["default"]))
+        row = [_code(name), _type(v["anno"]), _code(default), _cell(v["docment"])]
+        if name not in ("self", "cls"): rows.append(row)
+    keep = [i for i in range(4) if any(row[i] for row in rows[1:])]
+    lines = ["| " + " | ".join(row[i] for i in keep) + " |" for row in rows]
+    lines[1:1] = ["| " + " | ".join("---" for i in keep) + " |"]
+    if 3 not in keep: lines = []
+    gives = [_type(back.get("anno", Parameter.empty)), _cell(back.get("docment"))]
+    if any(gives): lines += ["", f"**Returns** {': '.join(filter(None, gives))}"]
     return "\n".join(lines)
 
-# %% ../book/appendix/weave.ipynb #01fc3275
+# %% ../book/appendix/weave.ipynb #0bcc5173
 def _methods(cls):
-    "The public methods and properties of a class: name, kind, and the function behind it."
+    "The methods and properties that a class documents: name, kind, function."
+    kinds = {staticmethod: "staticmethod", classmethod: "classmethod", property: "property"}
     for name, value in vars(cls).items():
-        hidden = name.startswith("_") and not (name.startswith("__") and name.endswith("__"))
         f = getattr(value, "__func__", getattr(value, "fget", value))
-        documented = callable(f) and (f.__doc__ or name[0] != "_")
-        if hidden or name in ("__init__", "__new__") or not documented or isinstance(f, type): continue
-        kinds = {staticmethod: "staticmethod", classmethod: "classmethod", property: "property"}
-        yield name, kinds.get(type(value), "method"), f
+        private = name.startswith("_") and not name.endswith("__")
+        if private or name in ("__init__", "__new__") or isinstance(f, type): continue
+        if callable(f) and f.__doc__: yield name, kinds.get(type(value), "method"), f
 
-# %% ../book/appendix/weave.ipynb #63227c3e
+# %% ../book/appendix/weave.ipynb #134d9a42
 def _entry(kind, name, module, parts, ticks):
     "One entry of the reference as a Sphinx directive in Markdown."
     fence, body = "`" * ticks, "\n\n".join(p for p in parts if p)
@@ -594,7 +612,8 @@ def _object_entry(name, value, module):
     link = f"Defined in {{zth-place}}`{module}.{name}`."
     if not (isclass(value) or isroutine(value)):
         text = repr(value)
-        return _entry("data", name, module, [f"`{_cell(text[:70])}{'...' * (len(text) > 70)}`", link], 4)
+        short = f"`{_cell(text[:70])}{'...' * (len(text) > 70)}`"
+        return _entry("data", name, module, [short, link], 4)
     parts = [getdoc(value), _parameters(value), link]
     if isclass(value):
         for method, kind, f in _methods(value):
