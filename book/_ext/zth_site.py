@@ -108,8 +108,26 @@ def silence(app: Sphinx, config) -> None:
     styles[:] = [one for one in styles if one[0] != "sphinx-thebe.css"]
 
 
+# What Sphinx and its extensions write into a page, and what a browser needs instead: lists of
+# citations hold links besides their items, a role is deprecated, and every exercise repeats an id.
+REPAIRS = {
+    '<div role="list" class="citation-list">': '<div class="citation-list">',
+    ' role="doc-biblioentry"': "",
+    '<section id="exercise-content">': "<section>",
+    '<section id="solution-content">': "<section>",
+}
+
+
+def repair(app: Sphinx, pagename: str, templatename: str, context: dict, doctree) -> None:
+    "Apply the repairs to the body of a page."
+    for found, wanted in REPAIRS.items():
+        if found in context.get("body", ""):
+            context["body"] = context["body"].replace(found, wanted)
+
+
 def setup(app: Sphinx) -> dict:
     app.connect("config-inited", silence, priority=1)
+    app.connect("html-page-context", repair)
     app.add_node(road, html=(visit_road, None))
     app.add_directive("road", Road)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
