@@ -1,0 +1,1 @@
+"""Measurements of the book's code beside its peers: `python -m bench`."""
