@@ -365,13 +365,12 @@ def test_without_a_server_there_is_a_sample_and_one_warning():
         again, quiet = loading(trial)
         assert again == made and not quiet and server.gets == 1
 
-# %% ../book/appendix/data.ipynb #08ee83ef
+# %% ../book/appendix/data.ipynb #346b2722
 def test_fetch_ends_the_use_of_the_sample():
     with serving() as server:
         trial = replace(TRIAL, url=server.url + "good")
         with mock.patch("os.mkdir", side_effect=OSError(28, "No space left")): made, _ = loading(trial)
         assert made.source == "sample" and server.gets == 0
-        server.cache.mkdir()
         fetch(trial)
         made, heard = loading(trial)
         assert made.source == "cache" and made.canonical and not heard

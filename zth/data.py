@@ -15,6 +15,14 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
+# %% ../book/appendix/data.ipynb #221bb6a8
+def _pooch():
+    "pooch, imported without tqdm's remark that a notebook might show a prettier bar."
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pooch
+    return pooch
+
 # %% ../book/appendix/data.ipynb #317dd572
 def digest(
     path: Path,  # the file
@@ -69,12 +77,11 @@ _CL100K = _table("cl100k-base", "encodings/cl100k_base.tiktoken",
 # %% ../book/appendix/data.ipynb #d9ebc3ff
 DATASETS = {d.name: d for d in (_NAMES, _TEXT, _VOCAB, _ENCODER, _CL100K)}
 
-# %% ../book/appendix/data.ipynb #4eddcb45
+# %% ../book/appendix/data.ipynb #97bee84b
 def cache_dir() -> Path:  # it may not exist yet
     "The folder in which downloaded data sets are kept."
     if own := os.environ.get("ZTH_CACHE_DIR"): return Path(own).expanduser()
-    import pooch
-    return Path(pooch.os_cache("zth"))
+    return Path(_pooch().os_cache("zth"))
 
 # %% ../book/appendix/data.ipynb #c7426e6b
 def _tiktoken_dir():
@@ -148,20 +155,18 @@ def _reason(error):
         error = inner
     return " ".join(words.split())
 
-# %% ../book/appendix/data.ipynb #095bed50
+# %% ../book/appendix/data.ipynb #26f842b3
 def _transfer(url, path, patience, progress):
     "Stream `url` into the file `path`."
-    import pooch
     import requests
     from tqdm import tqdm
     hidden = None if progress is None else not progress  # None: hide unless on a terminal
     bar = tqdm(total=1, desc=path.name, unit="B", unit_scale=True, disable=hidden)
-    http = pooch.HTTPDownloader(progressbar=bar, timeout=patience,
-                                headers={"Accept-Encoding": "identity"})
+    how = {"timeout": patience, "headers": {"Accept-Encoding": "identity"}}
     try:
         with bar:
-            _within(patience, lambda: requests.head(url, timeout=patience))
-            http(url, str(path), None)
+            _within(patience, lambda: requests.head(url, **how))
+            _pooch().HTTPDownloader(progressbar=bar, **how)(url, str(path), None)
     except (requests.RequestException, TimeoutError) as e:
         raise DataError(f"{url}: {_reason(e)}") from e
 
