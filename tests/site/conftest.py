@@ -227,6 +227,8 @@ class Browser:
             e["params"]["request"]["url"]
             for e in events
             if e["method"] == "Network.requestWillBeSent"
+            # the browser's own first tab asks for its own parts
+            and not e["params"]["documentURL"].startswith("chrome://")
         ]
         return {"errors": errors, "requests": sent}
 
