@@ -195,6 +195,17 @@ def test_silence_in_the_middle_is_given_up():
         message = refusal(server.url + "stuck", server.cache / "file", patience=0.5)
         assert server.gets == 1 and "timed out" in message
 
+# %% ../book/appendix/data.ipynb #cfa22233
+def test_a_silent_name_server_is_given_up():
+    def slow(*args, **kwargs):
+        time.sleep(2)
+        raise socket.gaierror(-3, "Temporary failure in name resolution")
+
+    with serving() as server, mock.patch("socket.getaddrinfo", side_effect=slow):
+        start = time.perf_counter()
+        message = refusal("http://data.invalid/file", server.cache / "file", patience=0.3)
+        assert "no answer within 0.3 seconds" in message and time.perf_counter() - start < 2
+
 # %% ../book/appendix/data.ipynb #956a1fb3
 def test_an_unknown_host_is_refused():
     with serving() as server:
