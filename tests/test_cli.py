@@ -106,7 +106,7 @@ def test_data_list_has_a_row_for_each_data_set():
             assert rows[0][1:] == ["directory, not canonical", "228,145", str(own / "names.txt")]
             assert rows[1][1:] == ["download", "1,115,394", DATASETS["shakespeare"].url]
 
-# %% ../book/appendix/cli.ipynb #e83a1c98
+# %% ../book/appendix/cli.ipynb #bfa84951
 import hashlib
 from zth.data import DataSet
 
@@ -116,19 +116,20 @@ BODY = b"ada\ngrace\n"
 def two_sets():
     "The data sets `here`, which is in the cache, and `gone`, whose server is down."
     sha, dead = hashlib.sha256(BODY).hexdigest(), "http://127.0.0.1:9/"
-    ours = {n: DataSet(n, f"{n}.txt", dead + n, sha, len(BODY), "", "lines") for n in ("gone", "here")}
+    ours = {n: DataSet(n, f"{n}.txt", dead + n, sha, len(BODY), "") for n in ("gone", "here")}
     with places() as (own, cache), mock.patch.dict(DATASETS, ours, clear=True):
         os.environ.update(NO_PROXY="127.0.0.1", no_proxy="127.0.0.1")
         Path(cache, "here.txt").write_bytes(BODY)
         yield own, cache
 
-# %% ../book/appendix/cli.ipynb #ce81b077
+# %% ../book/appendix/cli.ipynb #e9bf8904
 def test_data_fetch_goes_on_and_remembers():
     with two_sets() as (own, cache):
         assert call("data", "fetch", "here") == (0, f"here: {cache / 'here.txt'}\n", "")
         status, out, err = call("data", "fetch")
         assert (status, out) == (1, f"here: {cache / 'here.txt'}\n")
-        assert err.startswith("zth data fetch: gone: http://127.0.0.1:9/gone: ") and err.count("\n") == 1
+        assert err.startswith("zth data fetch: gone: http://127.0.0.1:9/gone: ")
+        assert err.count("\n") == 1
         assert sorted(p.name for p in cache.iterdir()) == ["here.txt"]
 
 # %% ../book/appendix/cli.ipynb #acd21d77
@@ -233,9 +234,10 @@ def test_a_typo_in_a_later_command_is_noticed():
     status, out, err = chapter("shuot", "hi")
     assert status == 2 and "'shout'" in err and "heavy is imported" not in out
 
-# %% ../book/appendix/cli.ipynb #e6ce30e1
+# %% ../book/appendix/cli.ipynb #9096d010
 def test_the_help_imports_nothing_heavy():
-    code = "import atexit, sys; from zth.cli import main\natexit.register(lambda: print(*sys.modules))\nmain()"
+    code = """import atexit, sys; from zth.cli import main
+atexit.register(lambda: print(*sys.modules)); main()"""
     for args in (("--help",), ("--version",), ("data", "path")):
         loaded = set(program(*args, code=code)[1].splitlines()[-1].split())
         assert "zth.data" in loaded

@@ -5,8 +5,7 @@ import pytest
 
 from zth.data import *
 
-# %% ../book/appendix/data.ipynb #351f2d04
-import base64
+# %% ../book/appendix/data.ipynb #bc04b87c
 import contextlib
 import http.server
 import io
@@ -181,11 +180,12 @@ def test_a_dead_port_is_refused():
         message = refusal(f"http://127.0.0.1:{s.getsockname()[1]}/", server.cache / "file")
         assert "refused" in message and "retries" not in message
 
-# %% ../book/appendix/data.ipynb #c3f0cc64
+# %% ../book/appendix/data.ipynb #cae820c7
 def test_silence_is_given_up():
     with serving() as server, socket.create_server(("127.0.0.1", 0)) as mute:
         start = time.perf_counter()
-        message = refusal(f"http://127.0.0.1:{mute.getsockname()[1]}/", server.cache / "file", patience=0.3)
+        url = f"http://127.0.0.1:{mute.getsockname()[1]}/"
+        message = refusal(url, server.cache / "file", patience=0.3)
         assert "no answer within 0.3 seconds" in message or "timed out" in message
         assert time.perf_counter() - start < 10
 
@@ -393,7 +393,7 @@ def test_the_sample_of_a_text_is_a_text():
         assert made == sample_text() and not made.canonical and len(heard) == 1
         assert f"{len(made):,} characters" in heard[0]
 
-# %% ../book/appendix/data.ipynb #695b3e6b
+# %% ../book/appendix/data.ipynb #695e9624
 def test_load_downloads_and_then_finds():
     with serving() as server:
         trial = replace(TRIAL, url=server.url + "good")
@@ -401,7 +401,8 @@ def test_load_downloads_and_then_finds():
         then, heard_then = loading(trial)
         assert first == then == BODY.decode().splitlines() and heard == heard_then == []
         assert (first.source, then.source, server.gets) == ("download", "cache", 1)
-        assert first.canonical and then.canonical and first.path == then.path == server.cache / "trial.txt"
+        assert first.canonical and then.canonical
+        assert first.path == then.path == server.cache / "trial.txt"
 
 # %% ../book/appendix/data.ipynb #05f94bc2
 def test_a_wrong_file_in_the_cache_is_never_used():
@@ -479,12 +480,13 @@ def test_encoding_reads_the_tables_that_are_there():
         enc, said = encoding(name), "Zero to Hero: naïve café, 東京 🙂"
         assert enc.decode(enc.encode(said)) == said and len(enc.encode(said)) < len(said.encode())
 
-# %% ../book/appendix/data.ipynb #0fd918a9
+# %% ../book/appendix/data.ipynb #7cc65391
 def test_tiktoken_finds_what_we_fetch():
     from tiktoken.load import read_file_cached
     with serving() as server, tempfile.TemporaryDirectory() as folder:
         url = server.url + "good"
-        table = DataSet("t", hashlib.sha1(url.encode()).hexdigest(), url, TRIAL.sha256, len(BODY), "", "table")
+        file = hashlib.sha1(url.encode()).hexdigest()
+        table = replace(TRIAL, file=file, url=url, kind="table")
         with environment(TIKTOKEN_CACHE_DIR=folder, NO_PROXY="127.0.0.1"):
             assert fetch(table).parent == Path(folder) and server.gets == 1
             assert read_file_cached(url, TRIAL.sha256) == BODY and server.gets == 1
@@ -505,9 +507,10 @@ def test_a_table_is_not_text():
     except DataError as e: message = str(e)
     assert "encoding" in message
 
-# %% ../book/appendix/data.ipynb #e7b63710
+# %% ../book/appendix/data.ipynb #704471ab
 def test_importing_this_is_light():
     code = "import sys; before = set(sys.modules); import zth.data; print(*set(sys.modules) - before)"
-    loaded = {m.split(".")[0] for m in subprocess.check_output([sys.executable, "-c", code], text=True).split()}
-    assert "zth" in loaded
-    assert not loaded & {"torch", "numpy", "matplotlib", "pooch", "requests", "tqdm", "tiktoken", "fastcore"}
+    out = subprocess.check_output([sys.executable, "-c", code], text=True)
+    loaded = {module.split(".")[0] for module in out.split()}
+    heavy = {"torch", "numpy", "matplotlib", "pooch", "requests", "tqdm", "tiktoken", "fastcore"}
+    assert "zth" in loaded and not loaded & heavy
