@@ -114,7 +114,11 @@ def test_make_tests_writes_a_file_that_runs():
     assert helper == "#c2\nfrom operator import add"
     assert test == "#c3\ndef test_two():\n    assert add(1, 1) == 2\n"
 
-# %% ../book/appendix/weave.ipynb #a676b221
+# %% ../book/appendix/weave.ipynb #90c0dd1e
+import os, subprocess, sys
+
+import pytest
+
 def project(here, *notebooks):
     "A project with the given notebooks, each a list of sources."
     (here / "settings.ini").write_text(
@@ -147,6 +151,26 @@ def test_two_notebooks_cannot_share_a_module():
         assert project_problems(here) == [
             "book/02_part.ipynb, cell c0: book/01_part.ipynb exports 'one' too"]
 
+# %% ../book/appendix/weave.ipynb #0e361202
+def test_nbdev_inside_comes_back():
+    from zth.weave import _nbdev_inside
+
+    before = os.getcwd()
+    with folder() as here:
+        with pytest.raises(KeyError), _nbdev_inside(project(here)):
+            assert os.getcwd() == str(here) and "IN_TEST" not in os.environ
+            raise KeyError
+    assert os.getcwd() == before
+
+# %% ../book/appendix/weave.ipynb #2e6135a0
+def test_write_replaces_only_what_differs():
+    from zth.weave import _write
+
+    with folder() as here:
+        path = here / "new/file.txt"
+        assert _write(path, "é\n") and not _write(path, "é\n") and _write(path, "e\n")
+        assert path.read_text() == "e\n" and [p.name for p in path.parent.iterdir()] == ["file.txt"]
+
 # %% ../book/appendix/weave.ipynb #9b4c8c29
 ADD = [Prose("# Sums"), "#| default_exp sums", "#| export\ndef add(a, b): return a + b",
        "#| test adds\nassert add(1, 2) == 3", "add(20, 22)"]
@@ -159,6 +183,15 @@ def tree(here):
     return {p.relative_to(here).as_posix(): (p.read_text(), p.stat().st_mtime_ns)
             for p in sorted(here.rglob("*.py"))}
 
+# %% ../book/appendix/weave.ipynb #ccf66632
+def test_woven_touches_nothing():
+    with folder() as here:
+        made = woven(project(here, ADD, MEAN))
+        assert tree(here) == {} and {p.name for p in here.iterdir()} == {"book", "settings.ini"}
+    assert list(made) == ["pkg/__init__.py", "pkg/_modidx.py", "pkg/means.py", "pkg/sums.py",
+                          "tests/test_means.py", "tests/test_sums.py"]
+    assert "def add(a, b): return a + b" in made["pkg/sums.py"]
+
 # %% ../book/appendix/weave.ipynb #82123d7c
 def test_export_twice_changes_nothing():
     with folder() as here:
@@ -169,9 +202,7 @@ def test_export_twice_changes_nothing():
                            "tests/test_means.py", "tests/test_sums.py"]
     assert "@pytest.mark.slow\ndef test_halves():" in first["tests/test_means.py"][0]
 
-# %% ../book/appendix/weave.ipynb #ab7d7583
-import os, subprocess, sys
-
+# %% ../book/appendix/weave.ipynb #a24db590
 def _path(here):
     "A module path with a folder in front."
     return os.pathsep.join([str(here), *filter(None, [os.environ.get("PYTHONPATH")])])
@@ -191,10 +222,8 @@ def test_exported_tests_pass_and_can_fail():
         sums.write_text(sums.read_text().replace("a + b", "a - b"))
         assert not pytest_passes(here)
 
-# %% ../book/appendix/weave.ipynb #45d81c5c
+# %% ../book/appendix/weave.ipynb #052c1b21
 def test_a_mistake_leaves_the_project_as_it_was():
-    import pytest
-
     with folder() as here:
         export(project(here, ADD))
         before = tree(here)
@@ -298,6 +327,59 @@ def test_defined_names_are_in_order():
     assert defined_names("import os\ndef f(): x = 1\nclass C: pass\na = b = 1\nc, d = 1, 2") == [
         "f", "C", "a", "b", "c", "d"]
     assert defined_names("n: int = 3\nn += 1") == ["n"] and defined_names("%time 1") == []
+
+# %% ../book/appendix/weave.ipynb #34d51924
+docutils_nodes = pytest.importorskip("docutils.nodes")
+
+def cell_of(source):
+    "The tree of one code cell, as MyST-NB makes it."
+    n = docutils_nodes
+    box = n.container("", n.literal_block(source, source), nb_element="cell_code_source")
+    return n.container("", box, nb_element="cell_code")
+
+# %% ../book/appendix/weave.ipynb #ce143ef2
+def test_a_block_loses_its_directives_only():
+    from zth.weave import _clean_block
+
+    cell = cell_of("#| export\n\nx = '''\n#| hide'''")
+    _clean_block(cell, cell[0])
+    block = cell[0][0]
+    assert block.astext() == block.rawsource == "x = '''\n#| hide'''"
+    empty = cell_of("#| export")
+    _clean_block(empty, empty[0])
+    assert empty.children == []
+
+# %% ../book/appendix/weave.ipynb #08bf3667
+def test_a_cell_gets_marks_for_what_it_is():
+    from zth.weave import _mark_cell
+
+    def marked(source, taken=()):
+        cell = cell_of(source)
+        _mark_cell(cell, source, "pkg.m", taken)
+        return cell["classes"], cell["ids"], [b.get("zth") for b in cell[0].children]
+
+    code = "_a = 1\ndef f(): pass"
+    assert marked(f"#| export\n{code}") == (
+        ["zth-export"], ["def-_a", "def-f"], [("api", "pkg.m.f")])
+    assert marked(f"#| exporti\n{code}", {"def-f"}) == (
+        ["zth-exporti"], ["def-_a"], [("api", "pkg.m")])
+    assert marked("#| test f\nassert 1") == (["zth-test"], [], [None])
+
+# %% ../book/appendix/weave.ipynb #7e9bce32
+def test_places_and_titles_are_found():
+    from types import SimpleNamespace
+    from zth.weave import _called, _find_place
+
+    title = docutils_nodes.title("", "Chapter")
+    pages = {"ch": {"places": {"pkg.m": ("", ""), "pkg.m.f": ("def-f", "part")},
+                    "sections": {"chapter": ("chapter", "Chapter"), "label": ("part", "A part"),
+                                 "part": ("part", "A part")}}}
+    env = SimpleNamespace(zth_pages=pages, titles={"ch": title},
+                          toc_secnumbers={"ch": {"": (3,), "#part": (3, 1)}})
+    assert _find_place(env, "pkg.m.f") == ("ch", "def-f", "3.1 A part")
+    assert _find_place(env, "pkg.m.unknown") == ("ch", "", "3 Chapter")
+    assert _find_place(env, "elsewhere.f") is None
+    assert _called(env, "ch", "label") == "3.1 A part" and _called(env, "ch", "chapter") == "3 Chapter"
 
 # %% ../book/appendix/weave.ipynb #c3c2dcd4
 def test_signatures_show_defaults():

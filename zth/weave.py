@@ -11,12 +11,12 @@ import ast, contextlib, json, os, re, sys, tempfile, tokenize, warnings
 from pathlib import Path
 from typing import NamedTuple
 
-# %% ../book/appendix/weave.ipynb #1be69f6b
+# %% ../book/appendix/weave.ipynb #a5acbca4
 GRAMMAR = {
     "default_exp": r"[\w.]+", "export": "", "exporti": "", "exports": "",
-    "test": r"\S*", "slow": "", "gpu": "", "online": "",
-    "hide": "", "hide_input": "", "hide_output": "", "eval:": "false",
-    "fold:": ".+", "label:": r"fig-[\w-]+", "fig-cap:": ".+", "fig-alt:": ".+",
+    "test": r"\S*", "slow": "", "gpu": "", "online": "", "eval:": "false",
+    "hide": "", "hide_input": "", "hide_output": "", "fold:": ".+",
+    "label:": r"fig-[\w-]+", "fig-cap:": ".+", "fig-alt:": ".+",
 }
 
 # %% ../book/appendix/weave.ipynb #6cd18dab
@@ -32,7 +32,7 @@ def directives(
         elif line.strip(): break
     return found
 
-# %% ../book/appendix/weave.ipynb #ab2b4f4d
+# %% ../book/appendix/weave.ipynb #3a2a3444
 def _late_directives(source):
     "The `#|` comments that come after the first line of code."
     lines = iter(source.splitlines(True))
@@ -71,7 +71,7 @@ def as_test(
     if not ast.parse(code).body: code += "\npass"
     return f"{marks}def test_{given['test']}():\n{indent_code(code)}"
 
-# %% ../book/appendix/weave.ipynb #2a49fc4e
+# %% ../book/appendix/weave.ipynb #900f48b8
 def _word_problem(word, text):
     "What is wrong with one directive, or None."
     if word in GRAMMAR:
@@ -83,7 +83,7 @@ def _word_problem(word, text):
     hint = f"; did you mean `#| {near[0]}`?" if near else ""
     return f"unknown directive `#| {word}`{hint}"
 
-# %% ../book/appendix/weave.ipynb #9096a240
+# %% ../book/appendix/weave.ipynb #73497144
 def _syntax_problem(source):
     "Why a cell cannot become part of a Python file, or None."
     try:
@@ -212,7 +212,7 @@ def project_problems(
                 found.append(f"{name}, cell {cell['id']}: {owner[module]} exports {module!r} too")
     return found
 
-# %% ../book/appendix/weave.ipynb #fd098068
+# %% ../book/appendix/weave.ipynb #fcd9ca00
 @contextlib.contextmanager
 def _nbdev_inside(root):
     "Run nbdev as if started in `root`."
@@ -225,6 +225,16 @@ def _nbdev_inside(root):
         os.chdir(before)
         get_config.cache_clear()
         if flag is not None: os.environ["IN_TEST"] = flag
+
+# %% ../book/appendix/weave.ipynb #9d38b8fc
+def _write(path, text):
+    "Make `path` hold `text`; say whether that was news."
+    if path.exists() and path.read_text("utf-8") == text: return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(path.name + ".part")
+    part.write_text(text, encoding="utf-8")
+    os.replace(part, path)
+    return True
 
 # %% ../book/appendix/weave.ipynb #231733c3
 def woven(
@@ -246,17 +256,7 @@ def woven(
         made = [*(copy / package).rglob("*.py"), *(copy / "tests").glob("*.py")]
         return {p.relative_to(copy).as_posix(): p.read_text("utf-8") for p in sorted(made)}
 
-# %% ../book/appendix/weave.ipynb #f4d0adc3
-def _write(path, text):
-    "Make `path` hold `text`; say whether that was news."
-    if path.exists() and path.read_text("utf-8") == text: return False
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, path)
-    return True
-
-# %% ../book/appendix/weave.ipynb #ff186d40
+# %% ../book/appendix/weave.ipynb #b755fad7
 def _stale(root, made):
     "Generated files of the project that `made` no longer contains."
     cfg = settings(root)
@@ -391,13 +391,13 @@ def defined_names(
             found += [p.id for p in parts if isinstance(p, ast.Name)]
     return list(dict.fromkeys(found))
 
-# %% ../book/appendix/weave.ipynb #cd8f2829
+# %% ../book/appendix/weave.ipynb #7e0d0068
 def _mark(kind, target, text="", *classes):
     "A piece of text that becomes a link when all pages are known."
     from docutils import nodes
     return nodes.inline("", "", nodes.Text(text), classes=list(classes), zth=(kind, target))
 
-# %% ../book/appendix/weave.ipynb #606ff62c
+# %% ../book/appendix/weave.ipynb #866c458d
 def _mark_cell(cell, source, module, taken):
     "Give the container of a cell its class, its badge and its anchors."
     from docutils import nodes
@@ -413,7 +413,7 @@ def _mark_cell(cell, source, module, taken):
     else: return
     cell.insert(0, nodes.paragraph("", "", *badges, classes=["zth-badges"]))
 
-# %% ../book/appendix/weave.ipynb #5894876f
+# %% ../book/appendix/weave.ipynb #f4e1e950
 def _clean_block(cell, box):
     "Drop the directives from a cell's code block; fold the block if one of them says so."
     from html import escape
@@ -431,7 +431,7 @@ def _clean_block(cell, box):
         cell.insert(at + 1, nodes.raw("", "</details>", format="html"))
         cell.insert(at, nodes.raw("", head, format="html"))
 
-# %% ../book/appendix/weave.ipynb #0cf19693
+# %% ../book/appendix/weave.ipynb #d636837e
 def _sections(tree):
     "The title of each section by each of its anchors, and the anchor that Sphinx numbers it by."
     from docutils import nodes
@@ -444,7 +444,7 @@ def _section_of(node):
     while node and not isinstance(node, nodes.section): node = node.parent
     return node["ids"][0] if node else ""
 
-# %% ../book/appendix/weave.ipynb #cba642a2
+# %% ../book/appendix/weave.ipynb #3faae064
 def _mark_page(app, tree):
     "Sphinx's `doctree-read`: treat every cell, and note where each name is defined."
     from docutils import nodes
@@ -464,7 +464,7 @@ def _mark_page(app, tree):
     page = {"places": places, "sections": _sections(tree), "marked": marked}
     app.env.zth_pages[app.env.docname] = page
 
-# %% ../book/appendix/weave.ipynb #5bfa65bf
+# %% ../book/appendix/weave.ipynb #874e2ea1
 def _find_api(env, target):
     "Where the reference describes a name: document, anchor, what to call it."
     found = env.get_domain("py").objects.get(target)
@@ -483,7 +483,7 @@ def _find_section(env, target):
     found = env.get_domain("std").labels.get(target)
     return found and (found[0], found[1], _called(env, found[0], found[1]))
 
-# %% ../book/appendix/weave.ipynb #e063f13b
+# %% ../book/appendix/weave.ipynb #04439830
 def _called(env, doc, anchor):
     "The number and title of a section; those of the page if there is no such section."
     whole = ("", env.titles[doc].astext())
@@ -492,7 +492,7 @@ def _called(env, doc, anchor):
     number = numbers.get(f"#{first}") or (numbers.get("") if title == whole[1] else None)
     return f"{'.'.join(map(str, number or ()))} {title}".strip()
 
-# %% ../book/appendix/weave.ipynb #3d6e165e
+# %% ../book/appendix/weave.ipynb #3c4de400
 def _link_page(app, tree, doc):
     "Sphinx's `doctree-resolved`: turn the marks of a page into links."
     from docutils import nodes
@@ -512,7 +512,7 @@ def _link_page(app, tree, doc):
         link["reftitle"] = target
         mark.replace_self(link)
 
-# %% ../book/appendix/weave.ipynb #924ef576
+# %% ../book/appendix/weave.ipynb #d7b30144
 def _read_page(app, doc, source):
     "Sphinx's `source-read`: tag the cells of a notebook, and note its module."
     if not str(app.env.doc2path(doc)).endswith(".ipynb"): return
@@ -539,7 +539,7 @@ def _pages_with_marks(app, env):
     "Sphinx's `env-updated`: the pages to write again."
     return [doc for doc, page in env.zth_pages.items() if page["marked"] and env.zth_news]
 
-# %% ../book/appendix/weave.ipynb #459e0294
+# %% ../book/appendix/weave.ipynb #652127de
 class _Default:
     "A default value in a signature; an address in memory is of no use to a reader."
     def __init__(self, value): self.value = value
@@ -557,7 +557,7 @@ def _signature(f, bound=False):
            for p in params]
     return str(signature(f).replace(parameters=new, return_annotation=no))
 
-# %% ../book/appendix/weave.ipynb #d48a95e8
+# %% ../book/appendix/weave.ipynb #af0f8ae2
 def _cell(text):
     "Text for a cell of a Markdown table."
     return str(text or "").replace("|", "\\|").replace("\n", " ").strip()
@@ -570,7 +570,7 @@ def _type(anno):
     if anno is Parameter.empty: return ""
     return _code(anno if isinstance(anno, str) else formatannotation(anno))
 
-# %% ../book/appendix/weave.ipynb #57b6a628
+# %% ../book/appendix/weave.ipynb #0bc2b6b6
 def _parameters(f):
     "The docments of a callable as a Markdown table and a line about what it returns."
     from inspect import Parameter
@@ -590,7 +590,7 @@ def _parameters(f):
     if any(gives): lines += ["", f"**Returns** {': '.join(filter(None, gives))}"]
     return "\n".join(lines)
 
-# %% ../book/appendix/weave.ipynb #0bcc5173
+# %% ../book/appendix/weave.ipynb #e3c07397
 def _methods(cls):
     "The methods and properties that a class documents: name, kind, function."
     kinds = {staticmethod: "staticmethod", classmethod: "classmethod", property: "property"}
@@ -600,7 +600,7 @@ def _methods(cls):
         if private or name in ("__init__", "__new__") or isinstance(f, type): continue
         if callable(f) and f.__doc__: yield name, kinds.get(type(value), "method"), f
 
-# %% ../book/appendix/weave.ipynb #134d9a42
+# %% ../book/appendix/weave.ipynb #a889aae8
 def _entry(kind, name, module, parts, ticks):
     "One entry of the reference as a Sphinx directive in Markdown."
     fence, body = "`" * ticks, "\n\n".join(p for p in parts if p)
@@ -650,7 +650,7 @@ def lecture_table(
         lines.append(f"| {time} | {_cell(row['does'])} | {ours} |")
     return "\n".join(lines)
 
-# %% ../book/appendix/weave.ipynb #b7ad8857
+# %% ../book/appendix/weave.ipynb #ad213753
 def _roles_and_directives():
     "The classes behind `zth-place`, `zth-section`, `zth-api` and `lecture-map`."
     from docutils import nodes
@@ -695,7 +695,7 @@ def _roles_and_directives():
 
     return Mark, Api, LectureMap
 
-# %% ../book/appendix/weave.ipynb #1fbb19d5
+# %% ../book/appendix/weave.ipynb #e893aa40
 def _configure(app, config):
     "Sphinx's `config-inited`: fill in what `settings.ini` knows."
     cfg = settings(app.confdir or app.srcdir)
