@@ -127,7 +127,7 @@ $(READY): settings.ini setup.py pyproject.toml $(CONSTRAINTS)
 hooks: $(READY)  ## let git check the notebooks before each commit, and merge them cell by cell
 	git config core.hooksPath .githooks
 	git config merge.nbdev-merge.name "merge notebooks cell by cell"
-	git config merge.nbdev-merge.driver "$(CURDIR)/$(VENV)/bin/nbdev_merge %O %A %B %P"
+	git config merge.nbdev-merge.driver "'$(CURDIR)/$(VENV)/bin/nbdev_merge' %O %A %B %P"
 
 # torch is solved without the suffix of a local build, and the file holds nothing but name==version.
 constraints: ## solve constraints.txt afresh, from the newest versions allowed
