@@ -6,10 +6,9 @@ __all__ = ['GRAMMAR', 'MARKS', 'COLOURS', 'directives', 'indent_code', 'as_test'
            'woven', 'export', 'unclean_cells', 'check', 'record', 'plot_style', 'cell_tags', 'tag_notebook',
            'defined_names', 'api_text', 'lecture_table', 'setup', 'main']
 
-# %% ../book/appendix/weave.ipynb #a6b1af42
+# %% ../book/appendix/weave.ipynb #a93cfdec
 import ast, contextlib, json, os, re, sys, tempfile, tokenize, warnings
 from pathlib import Path
-from typing import NamedTuple
 
 # %% ../book/appendix/weave.ipynb #a5acbca4
 GRAMMAR = {
