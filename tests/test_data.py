@@ -376,7 +376,7 @@ def test_without_a_server_there_is_a_sample_and_one_warning():
         again, quiet = loading(trial)
         assert again == made and not quiet and server.gets == 1
 
-# %% ../book/appendix/data.ipynb #346b2722
+# %% ../book/appendix/data.ipynb #10ef90a2
 def test_fetch_ends_the_use_of_the_sample():
     with serving() as server:
         trial = replace(TRIAL, url=server.url + "good")
@@ -385,6 +385,8 @@ def test_fetch_ends_the_use_of_the_sample():
         fetch(trial)
         made, heard = loading(trial)
         assert made.source == "cache" and made.canonical and not heard
+        fetch(trial).unlink()
+        assert loading(trial)[0].source == "download" and server.gets == 2
 
 # %% ../book/appendix/data.ipynb #e975e294
 def test_the_sample_of_a_text_is_a_text():
@@ -422,17 +424,26 @@ def test_an_unwritable_cache_still_gives_the_data():
         assert (made.source, made.canonical, made.path) == ("download", True, None)
         assert len(heard) == 1 and str(server.cache) in heard[0] and server.gets == 1
 
-# %% ../book/appendix/data.ipynb #9e4640cb
+# %% ../book/appendix/data.ipynb #4f2d7b0b
 def test_your_own_file_is_used_and_named():
     with serving() as server, tempfile.TemporaryDirectory() as own:
         trial = replace(TRIAL, url=server.url + "good")
         Path(own, "trial.txt").write_bytes(BODY)
         with environment(ZTH_DATA_DIR=own): made, heard = loading(trial)
         assert made.source == "directory" and made.canonical and not heard
-        Path(own, "trial.txt").write_text("grace\nada\n")
+        Path(own, "trial.txt").write_bytes(b"grace\r\n\nada\n")
         with environment(ZTH_DATA_DIR=own): made, heard = loading(trial)
         assert made == ["grace", "ada"] and not made.canonical and server.gets == 0
         assert len(heard) == 1 and own in heard[0] and f"{len(BODY):,}" in heard[0]
+
+# %% ../book/appendix/data.ipynb #6fe5487c
+def test_a_file_that_cannot_be_right_is_an_error():
+    with tempfile.TemporaryDirectory() as own, environment(ZTH_DATA_DIR=own):
+        for data, word in ((b"\n", "empty"), (b"\x89PNG\xff", "UTF-8")):
+            Path(own, "trial.txt").write_bytes(data)
+            try: load(TRIAL)
+            except DataError as e: assert own in str(e) and word in str(e)
+            else: raise AssertionError(f"{data} was taken for names")
 
 # %% ../book/appendix/data.ipynb #1cb5f827
 def test_a_directory_that_is_none_is_mentioned():
@@ -458,6 +469,13 @@ def test_names_are_names():
     if words.canonical:
         assert len(words) == 32_033 and words[:3] == ["emma", "olivia", "ava"]
         assert (min(map(len, words)), max(map(len, words))) == (2, 15)
+
+# %% ../book/appendix/data.ipynb #d4061c39
+def test_the_label_is_what_locate_says():
+    for name, give in (("names", names), ("shakespeare", shakespeare)):
+        found, made = locate(name), give()
+        if found.source == "download": assert made.canonical == (made.source == "download")
+        else: assert found == Found(made.source, made.path, made.canonical)
 
 # %% ../book/appendix/data.ipynb #6f7d9a67
 def test_shakespeare_is_text():
