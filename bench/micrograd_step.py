@@ -153,23 +153,23 @@ def disagreement(
 
 # ---- the race ----------------------------------------------------------------------------------
 def race(
-    field_: list,  # contenders, the peer first
+    runners: list,  # contenders, the peer first
     X: list, y: list,  # the points and their labels
     rounds: int,  # turns of each
     steps: int,  # steps in a turn
     pause: bool,  # stop the garbage collector during a step?
 ) -> list:  # one dict of results per contender
     "Lets everybody take turns, and compares each turn with the peer's of the same round."
-    for c in field_: c.start(X, y)
-    peer = field_[0]
-    for c in field_:
+    for c in runners: c.start(X, y)
+    peer = runners[0]
+    for c in runners:
         off = disagreement(c.first, peer.first)
         if len(c.first[1]) != len(peer.first[1]) or not off < 1e-9:
             raise AssertionError(f"{c.name} computes something else than {peer.name}: "
                                  f"relative difference {off:.2g} in the first loss or gradients")
     for _ in range(rounds):
-        for c in field_: c.turn(X, y, steps, pause)
-    return [summary(c, peer) for c in field_]
+        for c in runners: c.turn(X, y, steps, pause)
+    return [summary(c, peer) for c in runners]
 
 
 def summary(c: Contender, peer: Contender) -> dict:
