@@ -172,6 +172,15 @@ def test_write_replaces_only_what_differs():
         assert _write(path, "é\n") and not _write(path, "é\n") and _write(path, "e\n")
         assert path.read_text() == "e\n" and [p.name for p in path.parent.iterdir()] == ["file.txt"]
 
+# %% ../book/appendix/weave.ipynb #c8dfa45d
+def test_no_directive_reaches_the_package():
+    from zth.weave import _without_directives
+    assert _without_directives("# %% a.ipynb #1\n#| fold: Code\n#| label: fig-x\nx = '#| y'\n") == (
+        "# %% a.ipynb #1\nx = '#| y'\n")
+    with folder() as here:
+        text = woven(project(here, ["#| default_exp sums", "#| export\n#| fold: Adds\nx = 1"]))["pkg/sums.py"]
+    assert "x = 1" in text and "#|" not in text
+
 # %% ../book/appendix/weave.ipynb #9b4c8c29
 ADD = [Prose("# Sums"), "#| default_exp sums", "#| export\ndef add(a, b): return a + b",
        "#| test adds\nassert add(1, 2) == 3", "add(20, 22)"]
@@ -279,9 +288,9 @@ def test_check_names_what_is_out_of_date():
 def test_record_publishes_values_out_of_sight():
     from unittest.mock import patch
 
-    with patch("IPython.display.display") as display: record(nll="2.45", steps=10)
+    with patch("IPython.display.display") as display: record(nll="2,450", steps=10)
     (first,), how = display.call_args_list[0]
-    assert first == {"application/papermill.record/text/plain": "2.45"} and how["raw"]
+    assert first == {"application/papermill.record/text/plain": "'2,450'"} and how["raw"]
     assert how["metadata"]["scrapbook"]["name"] == "nll"
     (second,), _ = display.call_args_list[1]
     assert second == {"application/papermill.record/text/plain": "10"}

@@ -235,6 +235,11 @@ def _write(path, text):
     os.replace(part, path)
     return True
 
+# %% ../book/appendix/weave.ipynb #9e27d310
+def _without_directives(text):
+    "The text of a generated file without the `#|` lines at the top of its cells."
+    return re.sub(r"(?m)^(# %% .*\n)(?:#\|.*\n)+", r"\1", text)
+
 # %% ../book/appendix/weave.ipynb #231733c3
 def woven(
     root: Path = ".",  # a folder of the project
@@ -253,7 +258,8 @@ def woven(
             nbdev_export.__wrapped__()
             for nb in notebooks(copy): make_tests(nb, copy / "tests", package)
         made = [*(copy / package).rglob("*.py"), *(copy / "tests").glob("*.py")]
-        return {p.relative_to(copy).as_posix(): p.read_text("utf-8") for p in sorted(made)}
+        texts = {p.relative_to(copy).as_posix(): p.read_text("utf-8") for p in sorted(made)}
+        return {name: _without_directives(text) for name, text in texts.items()}
 
 # %% ../book/appendix/weave.ipynb #b755fad7
 def _stale(root, made):
@@ -313,7 +319,7 @@ def record(
     from IPython.display import display
     prefix = "application/papermill.record/"
     for name, value in values.items():
-        text = value if isinstance(value, str) else repr(value)
+        text = repr(value)  # the page reads it back as Python, so "1,115" must keep its quotes
         meta = {"scrapbook": {"name": name, "mime_prefix": prefix}}
         display({f"{prefix}text/plain": text}, metadata=meta, raw=True)
 
