@@ -172,14 +172,11 @@ def test_write_replaces_only_what_differs():
         assert _write(path, "é\n") and not _write(path, "é\n") and _write(path, "e\n")
         assert path.read_text() == "e\n" and [p.name for p in path.parent.iterdir()] == ["file.txt"]
 
-# %% ../book/appendix/weave.ipynb #c8dfa45d
+# %% ../book/appendix/weave.ipynb #4a290dd7
 def test_no_directive_reaches_the_package():
     from zth.weave import _without_directives
     assert _without_directives("# %% a.ipynb #1\n#| fold: Code\n#| label: fig-x\nx = '#| y'\n") == (
         "# %% a.ipynb #1\nx = '#| y'\n")
-    with folder() as here:
-        text = woven(project(here, ["#| default_exp sums", "#| export\n#| fold: Adds\nx = 1"]))["pkg/sums.py"]
-    assert "x = 1" in text and "#|" not in text
 
 # %% ../book/appendix/weave.ipynb #9b4c8c29
 ADD = [Prose("# Sums"), "#| default_exp sums", "#| export\ndef add(a, b): return a + b",
@@ -201,6 +198,12 @@ def test_woven_touches_nothing():
     assert list(made) == ["pkg/__init__.py", "pkg/_modidx.py", "pkg/means.py", "pkg/sums.py",
                           "tests/test_means.py", "tests/test_sums.py"]
     assert "def add(a, b): return a + b" in made["pkg/sums.py"]
+
+# %% ../book/appendix/weave.ipynb #5ad5e216
+def test_a_folded_cell_exports_without_its_title():
+    with folder() as here:
+        text = woven(project(here, ["#| default_exp sums", "#| export\n#| fold: Adds\nx = 1"]))["pkg/sums.py"]
+    assert "x = 1" in text and "#|" not in text
 
 # %% ../book/appendix/weave.ipynb #82123d7c
 def test_export_twice_changes_nothing():

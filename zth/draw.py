@@ -225,7 +225,6 @@ def _layout(nodes, edges, down, limit): # (placed boxes, routes of the edges)
     return boxes, list(_routes(boxes, edges, paths, at, *_columns(boxes, rows, links, at)))
 
 # %% ../book/appendix/draw.ipynb #626d1340
-#| fold: the style sheet
 _style = """
 .zth-graph{display:block;margin:auto;width:100%;height:auto;background:var(--zth-paper,transparent)}
 .zth-graph text{fill:currentColor;white-space:pre;text-anchor:middle;

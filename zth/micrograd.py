@@ -477,7 +477,6 @@ _squashes = {  # value and slope of what may follow a weighted sum
 }
 
 # %% ../book/01_micrograd.ipynb #b897e21f
-#| fold: The checker
 @checker
 def check_pencil(answer):  # dict with the four derivatives of y by "u", "v", "a" and "b"
     "Check exercise 'Pencil and paper' of chapter 1."
@@ -493,7 +492,6 @@ def check_pencil(answer):  # dict with the four derivatives of y by "u", "v", "a
         agree(answer[name], node.grad, f"look at {name} again: {hints[name]}")
 
 # %% ../book/01_micrograd.ipynb #41a98927
-#| fold: The checker
 def course_function(
     a: float, b: float, c: float  # a, b >= 0 and c != 0
 ) -> float:
@@ -512,7 +510,6 @@ def check_gradient(gradient):  # function of a, b, c that returns three slopes
             agree(g, w, f"the slope in {name} is off: {hint}", tol=1e-6)
 
 # %% ../book/01_micrograd.ipynb #68599a80
-#| fold: The checker
 @checker
 def check_slopes(slopes):  # function of f, args and h that returns a list of slopes
     "Check exercise 'Two difference quotients' of chapter 1."
@@ -526,7 +523,6 @@ def check_slopes(slopes):  # function of f, args and h that returns a list of sl
     agree(list(slopes(lambda x: x * abs(x), [0.0], h)), [h], "both points belong to the same step h", tol=1e-12)
 
 # %% ../book/01_micrograd.ipynb #4bf431aa
-#| fold: The checker
 @checker
 def check_sin(sin):  # function of a ClosureValue that returns a ClosureValue
     "Check exercise 'An operation of your own' of chapter 1."
@@ -543,7 +539,6 @@ def check_sin(sin):  # function of a ClosureValue that returns a ClosureValue
     agree(x.grad, 2 + 2 * math.cos(0.7), "x is used three times here: does every share survive?")
 
 # %% ../book/01_micrograd.ipynb #3afe6188
-#| fold: The checker
 @checker
 def check_order(order):  # function of a root value that returns a list, children first
     "Check exercise 'Sort without recursion' of chapter 1."
@@ -565,7 +560,6 @@ def check_order(order):  # function of a root value that returns a list, childre
     assert n == 40_001, "the long chain came out with the wrong length"
 
 # %% ../book/01_micrograd.ipynb #22de0a8f
-#| fold: The checker
 @checker
 def check_nll(nll):  # function of a list of Values and the index of the right answer
     "Check exercise 'Softmax and the likelihood of the right answer' of chapter 1."
@@ -584,7 +578,6 @@ def check_nll(nll):  # function of a list of Values and the index of the right a
         agree(grad, [pi - (i == target) for i, pi in enumerate(p)], "the gradient is off; the loss is right")
 
 # %% ../book/01_micrograd.ipynb #3e660339
-#| fold: The checker
 @checker
 def check_safe_tanh(safe_tanh):  # function of a Value that returns a Value
     "Check exercise 'tanh from exp, for all numbers' of chapter 1."
@@ -600,7 +593,6 @@ def check_safe_tanh(safe_tanh):  # function of a Value that returns a Value
         assert "tanh" not in names and "sigmoid" not in names, "only exp and arithmetic, please"
 
 # %% ../book/01_micrograd.ipynb #5b0b1251
-#| fold: The checker
 @checker
 def check_momentum(step):  # function of params, velocity, lr and beta that changes both lists
     "Check exercise 'Momentum' of chapter 1."
