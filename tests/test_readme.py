@@ -65,6 +65,11 @@ def test_links_resolve(name):
         }, anchor
 
 
+def test_the_map_names_every_appendix():
+    written = {p.relative_to(ROOT).as_posix() for p in ROOT.glob("book/appendix/*.ipynb")}
+    assert set(re.findall(r"\]\((book/appendix/[^)]+)\)", README)) == written
+
+
 def test_the_map_is_the_road_of_the_site():
     "Each chapter has its row, worded as on the landing page, and a link exactly if it is written."
     for number, chapter in enumerate(
