@@ -69,5 +69,6 @@ def test_agree_never_prints_the_expected_value():
     from zth.check import agree
     with pytest.raises(AssertionError) as e: agree([1.0, 7.5], [1.0, 2.25], "mind the sign")
     assert str(e.value) == "item [1] is off. mind the sign"
-    with pytest.raises(AssertionError, match=r"shape \(1,\), expected \(2,\)"): agree([1.0], [1.0, 2.0], "")
+    with pytest.raises(AssertionError, match=r"shape \(1,\), expected \(2,\)"):
+        agree([1.0], [1.0, 2.0], "")
     agree([1.0, 2.0], [1.0, 2.0], "")

@@ -18,12 +18,18 @@ from zth.check import refuses, same
 
 # %% ../book/01_micrograd.ipynb #385233c9
 def test_numerical_grad_of_a_product_is_the_other_factor():
-    assert same(numerical_grad(lambda a, b, c: a * b + c, [2.0, -3.0, 10.0]), [-3.0, 2.0, 1.0]) < 1e-8
+    assert (
+        same(numerical_grad(lambda a, b, c: a * b + c, [2.0, -3.0, 10.0]), [-3.0, 2.0, 1.0])
+        < 1e-8
+    )
 
 # %% ../book/01_micrograd.ipynb #3ddbc1ae
 def test_a_symmetric_step_is_more_exact():
     f = lambda x: math.sin(x)
-    errors = [abs(numerical_grad(f, [1.0], h=1e-4, symmetric=s)[0] - math.cos(1.0)) for s in (True, False)]
+    errors = [
+        abs(numerical_grad(f, [1.0], h=1e-4, symmetric=s)[0] - math.cos(1.0))
+        for s in (True, False)
+    ]
     assert errors[0] < 1e-8 < 1e-5 < errors[1] < 1e-4
 
 # %% ../book/01_micrograd.ipynb #d0cf968b
@@ -77,7 +83,12 @@ def test_every_operation_agrees_with_torch():
     for name, f in OPS.items():
         for args in ((1.7, 0.4), (0.6, 2.9)):
             for engine in ENGINES:
-                same(value_and_grad(f, args, engine), torch_value_and_grad(f, args), tol=1e-13, what=name)
+                same(
+                    value_and_grad(f, args, engine),
+                    torch_value_and_grad(f, args),
+                    tol=1e-13,
+                    what=name,
+                )
 
 # %% ../book/01_micrograd.ipynb #1e6c076a
 def test_every_operation_agrees_with_the_difference_quotient():
@@ -95,10 +106,23 @@ def test_every_operation_names_itself_and_its_children():
             assert out._op == op and set(out._prev) <= {a, b} and a in out._prev
 
 # %% ../book/01_micrograd.ipynb #3181bd9d
-UNARY = {"neg": lambda x: -x, "square": lambda x: x**2, "tanh": lambda x: x.tanh(), "relu": lambda x: x.relu(),
-         "sigmoid": lambda x: x.sigmoid(), "exp": lambda x: x.tanh().exp(), "half": lambda x: 0.5 * x,
-         "log": lambda x: (x * x + 1).log(), "inverse": lambda x: 2 / (x * x + 1)}
-BINARY = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": lambda x, y: x / (y**2 + 1)}
+UNARY = {
+    "neg": lambda x: -x,
+    "square": lambda x: x**2,
+    "tanh": lambda x: x.tanh(),
+    "relu": lambda x: x.relu(),
+    "sigmoid": lambda x: x.sigmoid(),
+    "exp": lambda x: x.tanh().exp(),
+    "half": lambda x: 0.5 * x,
+    "log": lambda x: (x * x + 1).log(),
+    "inverse": lambda x: 2 / (x * x + 1),
+}
+BINARY = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": lambda x, y: x / (y**2 + 1),
+}
 
 def grow(tree, env):
     "Evaluate a tree like ('+', 'a', ('tanh', 'b')) with the leaves in `env`."
@@ -108,8 +132,14 @@ def grow(tree, env):
 
 def trees():
     from hypothesis import strategies as st
-    return st.recursive(st.sampled_from("abc"), max_leaves=12, extend=lambda t: st.one_of(
-        st.tuples(st.sampled_from(sorted(UNARY)), t), st.tuples(st.sampled_from(sorted(BINARY)), t, t)))
+    return st.recursive(
+        st.sampled_from("abc"),
+        max_leaves=12,
+        extend=lambda t: st.one_of(
+            st.tuples(st.sampled_from(sorted(UNARY)), t),
+            st.tuples(st.sampled_from(sorted(BINARY)), t, t),
+        ),
+    )
 
 # %% ../book/01_micrograd.ipynb #3fca704e
 def test_generated_expressions_agree_with_torch():
@@ -217,8 +247,14 @@ def test_an_mlp_agrees_with_torch():
             sum(o * o for o in outs).backward()
             h, leaves = torch.tensor(x, dtype=torch.float64), []
             for i, layer in enumerate(net.layers):
-                W = torch.tensor([[w.data for w in n.w] for n in layer.neurons], dtype=torch.float64, requires_grad=True)
-                b = torch.tensor([n.b.data for n in layer.neurons], dtype=torch.float64, requires_grad=True)
+                W = torch.tensor(
+                    [[w.data for w in n.w] for n in layer.neurons],
+                    dtype=torch.float64,
+                    requires_grad=True,
+                )
+                b = torch.tensor(
+                    [n.b.data for n in layer.neurons], dtype=torch.float64, requires_grad=True
+                )
                 h = W @ h + b
                 h = getattr(h, act)() if i < 2 else h
                 leaves.append((W, b))
@@ -308,8 +344,17 @@ def test_the_demo_of_the_library_to_its_printed_digits():
 # %% ../book/01_micrograd.ipynb #5fa66372
 def test_batches_come_from_the_given_generator():
     X, y = moons(40, seed=2)
-    runs = [train_moons(MLP(2, [4, 1], rng=random.Random(1)), X, y, steps=5, batch_size=8, rng=random.Random(s))
-            for s in (5, 5, 6)]
+    runs = [
+        train_moons(
+            MLP(2, [4, 1], rng=random.Random(1)),
+            X,
+            y,
+            steps=5,
+            batch_size=8,
+            rng=random.Random(s),
+        )
+        for s in (5, 5, 6)
+    ]
     assert runs[0] == runs[1] != runs[2] and len(runs[0]) == 5
 
 # %% ../book/01_micrograd.ipynb #85c60267
@@ -392,7 +437,8 @@ def test_values_are_made_of_real_numbers():
     from fractions import Fraction
     import numpy as np
     for V in ENGINES:
-        for x in (3, True, 2.5, Fraction(1, 2), np.float32(0.5), np.int64(7), np.bool_(True), np.array(2.0)):
+        plain = 3, True, 2.5, Fraction(1, 2)
+        for x in (*plain, np.float32(0.5), np.int64(7), np.bool_(True), np.array(2.0)):
             assert type(V(x).data) is float and V(x).data == float(x)
         assert math.isnan(V(float("nan")).data) and V(float("inf")).data == math.inf
 
@@ -502,8 +548,10 @@ def test_plain_numbers_cost_no_extra_operations():
 
 # %% ../book/01_micrograd.ipynb #54810441
 def test_importing_the_engine_is_light():
-    code = "import sys, zth.micrograd; print(*({'numpy', 'torch', 'matplotlib', 'IPython'} & set(sys.modules)))"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "\n"
+    heavy = {"numpy", "torch", "matplotlib", "IPython"}
+    code = f"import sys, zth.micrograd; print(*({heavy} & set(sys.modules)))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout == "\n"
 
 # %% ../book/01_micrograd.ipynb #4cdf6353
 def test_equality_is_identity():
@@ -519,7 +567,11 @@ def test_dot_agrees_with_the_operators_and_with_torch():
             data = [[rng.uniform(-2, 2) for _ in range(n)] for _ in "wx"]
             grads = []
             for way in ("dot", "operators"):
-                w, x, b = [FastValue(v) for v in data[0]], [FastValue(v) for v in data[1]], FastValue(0.3)
+                w, x, b = (
+                    [FastValue(v) for v in data[0]],
+                    [FastValue(v) for v in data[1]],
+                    FastValue(0.3),
+                )
                 if way == "dot": out = FastValue.dot(w, x, b, act)
                 else:
                     out = sum((wi * xi for wi, xi in zip(w, x)), b)
@@ -546,8 +598,12 @@ def test_dot_counts_a_value_that_appears_twice():
 # %% ../book/01_micrograd.ipynb #b4807f80
 def test_both_granularities_train_the_same_network():
     X, y = moons(20, seed=4)
-    runs = [train_moons(MLP(2, [5, 5, 1], rng=random.Random(2), engine=engine, fused=fused), X, y, steps=10)
-            for engine, fused in ((ClosureValue, False), (FastValue, False), (FastValue, True))]
+    runs = [
+        train_moons(
+            MLP(2, [5, 5, 1], rng=random.Random(2), engine=engine, fused=fused), X, y, steps=10
+        )
+        for engine, fused in ((ClosureValue, False), (FastValue, False), (FastValue, True))
+    ]
     for other in runs[1:]: same([loss for loss, _ in other], [loss for loss, _ in runs[0]], tol=1e-9)
 
 # %% ../book/01_micrograd.ipynb #c32d007b
@@ -584,7 +640,8 @@ def test_an_operation_of_ones_own_with_slopes():
     (y * 2).backward()
     same(x.grad, 2 * math.cos(0.7), tol=1e-15)
     assert y._prev == {x} and y._op == "sin"
-    with pytest.raises(ValueError, match="2 slopes for 1 children"): FastValue(1.0, (x,), "f", _slopes=(1, 2))
+    with pytest.raises(ValueError, match="2 slopes for 1 children"):
+        FastValue(1.0, (x,), "f", _slopes=(1, 2))
 
 # %% ../book/01_micrograd.ipynb #a9111ad9
 def test_graphs_can_be_copied_and_pickled():
@@ -593,7 +650,9 @@ def test_graphs_can_be_copied_and_pickled():
     twin = copy.deepcopy(net)
     twin([1.0, 2.0]).backward()
     assert any(p.grad for p in twin.parameters()) and not any(p.grad for p in net.parameters())
-    assert [p.data for p in pickle.loads(pickle.dumps(net)).parameters()] == [p.data for p in net.parameters()]
+    assert [p.data for p in pickle.loads(pickle.dumps(net)).parameters()] == [
+        p.data for p in net.parameters()
+    ]
 
 # %% ../book/01_micrograd.ipynb #e25ce12d
 def test_a_dropped_graph_frees_itself_without_the_collector():
@@ -627,12 +686,23 @@ def test_check_gradient_refuses():
     def stub(a, b, c): raise NotImplementedError
     def right(a, b, c): return [-3 * a**2 - 0.5 * a**-0.5, 3 * math.cos(3 * b) + 2.5 * b**1.5, c**-2]
     check_gradient(right)
-    refuses(check_gradient, {
-        "stub": stub, "None": None, "returns None": lambda a, b, c: None, "a number": lambda a, b, c: 1.0,
-        "two numbers": lambda a, b, c: right(a, b, c)[:2],
-        "strings": lambda a, b, c: ["x", "y", "z"],
-        "inner derivative forgotten": lambda a, b, c: [right(a, b, c)[0], math.cos(3 * b) + 2.5 * b**1.5, c**-2],
-        "sign of 1/c": lambda a, b, c: [*right(a, b, c)[:2], -(c**-2)]})
+    refuses(
+        check_gradient,
+        {
+            "stub": stub,
+            "None": None,
+            "returns None": lambda a, b, c: None,
+            "a number": lambda a, b, c: 1.0,
+            "two numbers": lambda a, b, c: right(a, b, c)[:2],
+            "strings": lambda a, b, c: ["x", "y", "z"],
+            "inner derivative forgotten": lambda a, b, c: [
+                right(a, b, c)[0],
+                math.cos(3 * b) + 2.5 * b**1.5,
+                c**-2,
+            ],
+            "sign of 1/c": lambda a, b, c: [*right(a, b, c)[:2], -(c**-2)],
+        },
+    )
 
 # %% ../book/01_micrograd.ipynb #38c5ed14
 def test_check_slopes_refuses():
@@ -646,8 +716,18 @@ def test_check_slopes_refuses():
         args[0] += h
         return numerical_grad(f, args, h)
     check_slopes(numerical_grad)
-    refuses(check_slopes, {"stub": stub, "None": None, "divides by h": forgets_the_two, "one-sided": one_sided,
-                           "one slope": only_first, "half steps": half_steps, "changes args": spoils_its_input})
+    refuses(
+        check_slopes,
+        {
+            "stub": stub,
+            "None": None,
+            "divides by h": forgets_the_two,
+            "one-sided": one_sided,
+            "one slope": only_first,
+            "half steps": half_steps,
+            "changes args": spoils_its_input,
+        },
+    )
 
 # %% ../book/01_micrograd.ipynb #901a8aa1
 def test_check_sin_refuses():
@@ -664,10 +744,19 @@ def test_check_sin_refuses():
     def no_chain(x, out): x.grad += math.cos(x.data)
     def stub(x): raise NotImplementedError
     check_sin(make(share))
-    refuses(check_sin, {
-        "stub": stub, "None": None, "a float": lambda x: math.sin(x.data), "assigns": make(assigns),
-        "cosine of the output": make(of_output), "no chain rule": make(no_chain),
-        "no children": make(share, children=False), "no backward": lambda x: ClosureValue(math.sin(x.data), (x,), "sin")})
+    refuses(
+        check_sin,
+        {
+            "stub": stub,
+            "None": None,
+            "a float": lambda x: math.sin(x.data),
+            "assigns": make(assigns),
+            "cosine of the output": make(of_output),
+            "no chain rule": make(no_chain),
+            "no children": make(share, children=False),
+            "no backward": lambda x: ClosureValue(math.sin(x.data), (x,), "sin"),
+        },
+    )
 
 # %% ../book/01_micrograd.ipynb #f427e159
 def test_check_order_refuses():
@@ -685,12 +774,23 @@ def test_check_order_refuses():
         out = [root]
         for v in out: out += [c for c in v._prev if c not in out]
         return out[::-1]
-    def parents_first(root): return recursive(root)[::-1] if len(trace(root)[0]) < 100 else recursive(root)
+    def parents_first(root):
+        return recursive(root)[::-1] if len(trace(root)[0]) < 100 else recursive(root)
     def with_repeats(root): return recursive(root) + [root]
     def leaves_forgotten(root): return [v for v in recursive(root) if v._prev] or [root]
     def stub(root): raise NotImplementedError
-    refuses(check_order, {"stub": stub, "None": None, "a set": lambda r: set(recursive(r)), "recursion": recursive,
-                          "reversed": parents_first, "repeats": with_repeats, "no leaves": leaves_forgotten})
+    refuses(
+        check_order,
+        {
+            "stub": stub,
+            "None": None,
+            "a set": lambda r: set(recursive(r)),
+            "recursion": recursive,
+            "reversed": parents_first,
+            "repeats": with_repeats,
+            "no leaves": leaves_forgotten,
+        },
+    )
 
 # %% ../book/01_micrograd.ipynb #9952aa3b
 def test_check_nll_refuses():
@@ -706,15 +806,27 @@ def test_check_nll_refuses():
     def wrong_index(logits, t): return right(logits, t - 1)
     def stub(logits, t): raise NotImplementedError
     check_nll(right)
-    refuses(check_nll, {"stub": stub, "None": None, "overflow": overflows, "sign": no_minus, "no softmax": not_normalised,
-                        "a float": lambda z, t: right(z, t).data, "cut graph": cuts_the_graph, "index": wrong_index})
+    refuses(
+        check_nll,
+        {
+            "stub": stub,
+            "None": None,
+            "overflow": overflows,
+            "sign": no_minus,
+            "no softmax": not_normalised,
+            "a float": lambda z, t: right(z, t).data,
+            "cut graph": cuts_the_graph,
+            "index": wrong_index,
+        },
+    )
 
 # %% ../book/01_micrograd.ipynb #09805014
 def test_check_safe_tanh_refuses():
     from zth.micrograd import check_safe_tanh
     def naive(x): return ((2 * x).exp() - 1) / ((2 * x).exp() + 1)
     def other_naive(x): return (1 - (-2 * x).exp()) / (1 + (-2 * x).exp())
-    def clipped(x): return naive(x) if abs(x.data) < 10 else FastValue(math.copysign(1, x.data)) + 0 * x
+    def clipped(x):
+        return naive(x) if abs(x.data) < 10 else FastValue(math.copysign(1, x.data)) + 0 * x
     def constant(x): return FastValue(math.tanh(x.data))
     def stub(x): raise NotImplementedError
     def right(x):
@@ -722,9 +834,19 @@ def test_check_safe_tanh_refuses():
         e = (2 * s * x).exp()
         return s * (e - 1) / (e + 1)
     check_safe_tanh(right)
-    refuses(check_safe_tanh, {
-        "stub": stub, "None": None, "overflows above": naive, "overflows below": other_naive, "cut graph": constant,
-        "built in": lambda x: x.tanh(), "a float": lambda x: math.tanh(x.data), "half a slope": lambda x: right(x) * 0.5})
+    refuses(
+        check_safe_tanh,
+        {
+            "stub": stub,
+            "None": None,
+            "overflows above": naive,
+            "overflows below": other_naive,
+            "cut graph": constant,
+            "built in": lambda x: x.tanh(),
+            "a float": lambda x: math.tanh(x.data),
+            "half a slope": lambda x: right(x) * 0.5,
+        },
+    )
 
 # %% ../book/01_micrograd.ipynb #89674571
 def test_check_momentum_refuses():
@@ -740,5 +862,15 @@ def test_check_momentum_refuses():
         for p, v in zip(params, velocity): p.data += v
     def stub(params, velocity, lr, beta): raise NotImplementedError
     check_momentum(make())
-    refuses(check_momentum, {"stub": stub, "None": None, "uphill": make(sign=1), "no memory": make(keep=False),
-                             "velocity unused": make(move=False), "rebinds the list": rebinds, "does nothing": lambda *a: None})
+    refuses(
+        check_momentum,
+        {
+            "stub": stub,
+            "None": None,
+            "uphill": make(sign=1),
+            "no memory": make(keep=False),
+            "velocity unused": make(move=False),
+            "rebinds the list": rebinds,
+            "does nothing": lambda *a: None,
+        },
+    )

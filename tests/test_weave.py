@@ -202,7 +202,8 @@ def test_woven_touches_nothing():
 # %% ../book/appendix/weave.ipynb #5ad5e216
 def test_a_folded_cell_exports_without_its_title():
     with folder() as here:
-        text = woven(project(here, ["#| default_exp sums", "#| export\n#| fold: Adds\nx = 1"]))["pkg/sums.py"]
+        home = project(here, ["#| default_exp sums", "#| export\n#| fold: Adds\nx = 1"])
+        text = woven(home)["pkg/sums.py"]
     assert "x = 1" in text and "#|" not in text
 
 # %% ../book/appendix/weave.ipynb #82123d7c

@@ -18,7 +18,7 @@ def numerical_grad(
     f,  # function of `len(args)` floats that returns a float
     args,  # the point: a sequence of floats
     h: float = 1e-6,  # step
-    symmetric: bool = True,  # step to both sides (error ~ h**2) or to the right only (error ~ h)
+    symmetric: bool = True,  # step to both sides (error ~ h**2) or to one (error ~ h)
 ) -> list:  # one slope per input
     "Estimate the gradient of `f` at `args` by difference quotients."
     def moved(i, step): return f(*[x + step * (j == i) for j, x in enumerate(args)])
@@ -164,7 +164,8 @@ class ClosureValue:
     def __radd__(self, other): return self + other
     def __rmul__(self, other): return self * other
     def __neg__(self): return self * -1
-    def __sub__(self, other): return self + -(other if isinstance(other, type(self)) else _number(other))
+    def __sub__(self, other):
+        return self + -(other if isinstance(other, type(self)) else _number(other))
     def __rsub__(self, other): return self._wrap(other) - self
 
     def __truediv__(self, other):
@@ -176,7 +177,8 @@ class ClosureValue:
     def __rtruediv__(self, other): return self._wrap(other) / self
 
     def __rpow__(self, other):
-        raise TypeError(f"{other!r} ** Value: for a Value in the exponent write (v * math.log({other!r})).exp()")
+        raise TypeError(f"{other!r} ** Value: a Value in the exponent is written "
+                        f"(v * math.log({other!r})).exp()")
 
 # %% ../book/01_micrograd.ipynb #79ad7f6f
 class Module:
@@ -440,7 +442,9 @@ class Value:
 # %% ../book/01_micrograd.ipynb #4ebaa844
 for _name in ("__repr__ _wrap __radd__ __rmul__ __neg__ __sub__ __rsub__ __truediv__ __rtruediv__ "
               "__pow__ __rpow__ exp log tanh relu sigmoid").split():
-    setattr(Value, _name, vars(ClosureValue)[_name])  # made of + * _unary: the same in both engines
+    setattr(
+        Value, _name, vars(ClosureValue)[_name]
+    )  # made of + * _unary: the same in both engines
 
 # %% ../book/01_micrograd.ipynb #e3442890
 def _value(x):
@@ -480,8 +484,12 @@ _squashes = {  # value and slope of what may follow a weighted sum
 @checker
 def check_pencil(answer):  # dict with the four derivatives of y by "u", "v", "a" and "b"
     "Check exercise 'Pencil and paper' of chapter 1."
-    hints = {"v": "v acts on y in one place", "u": "u acts on y along two paths",
-             "a": "a acts on y along two paths", "b": "b acts through u, with all that arrives at u"}
+    hints = {
+        "v": "v acts on y in one place",
+        "u": "u acts on y along two paths",
+        "a": "a acts on y along two paths",
+        "b": "b acts through u, with all that arrives at u",
+    }
     assert isinstance(answer, dict), f"expected a dictionary, got {type(answer).__name__}"
     assert set(answer) == set(hints), f"expected the keys {sorted(hints)}, got {sorted(answer)}"
     a, b = Value(2.0), Value(1.0)
@@ -501,10 +509,16 @@ def course_function(
 @checker
 def check_gradient(gradient):  # function of a, b, c that returns three slopes
     "Check exercise 'A gradient on paper' of chapter 1."
-    hints = ("two terms contain a", "two terms contain b, and one has an inner function", "mind the sign of -1/c")
+    hints = (
+        "two terms contain a",
+        "two terms contain b, and one has an inner function",
+        "mind the sign of -1/c",
+    )
     for point in ((2.0, 3.0, 4.0), (0.7, 1.3, 2.1)):
         got = gradient(*point)
-        assert isinstance(got, (list, tuple)) and len(got) == 3, "expected a list of three numbers"
+        assert (
+            isinstance(got, (list, tuple)) and len(got) == 3
+        ), "expected a list of three numbers"
         want = numerical_grad(course_function, point, h=1e-5)
         for g, w, name, hint in zip(got, want, "abc", hints):
             agree(g, w, f"the slope in {name} is off: {hint}", tol=1e-6)
@@ -519,8 +533,18 @@ def check_slopes(slopes):  # function of f, args and h that returns a list of sl
     assert isinstance(got, (list, tuple)) and len(got) == 3, "expected one slope per argument"
     one_sided = numerical_grad(course_function, point, h, symmetric=False)
     assert max(abs(g - o) for g, o in zip(got, one_sided)) > 1e-5, "that steps to one side only"
-    agree(list(got), numerical_grad(course_function, point, h), "by how far do the two points lie apart?", tol=1e-9)
-    agree(list(slopes(lambda x: x * abs(x), [0.0], h)), [h], "both points belong to the same step h", tol=1e-12)
+    agree(
+        list(got),
+        numerical_grad(course_function, point, h),
+        "by how far do the two points lie apart?",
+        tol=1e-9,
+    )
+    agree(
+        list(slopes(lambda x: x * abs(x), [0.0], h)),
+        [h],
+        "both points belong to the same step h",
+        tol=1e-12,
+    )
 
 # %% ../book/01_micrograd.ipynb #4bf431aa
 @checker
@@ -552,11 +576,14 @@ def check_order(order):  # function of a root value that returns a list, childre
         assert len(got) == len(set(got)), "some value is listed more than once"
         assert set(got) == set(want), f"{len(got)} values listed of {len(want)}"
         place = {v: i for i, v in enumerate(got)}
-        assert all(place[c] < place[v] for v in got for c in v._prev), "a value stands before one of its children"
+        assert all(
+            place[c] < place[v] for v in got for c in v._prev
+        ), "a value stands before one of its children"
     deep = a
     for _ in range(20_000): deep = deep + 1
     try: n = len(order(deep))
-    except RecursionError: raise AssertionError("a long chain exhausts the stack: keep your own") from None
+    except RecursionError:
+        raise AssertionError("a long chain exhausts the stack: keep your own") from None
     assert n == 40_001, "the long chain came out with the wrong length"
 
 # %% ../book/01_micrograd.ipynb #22de0a8f
@@ -566,16 +593,18 @@ def check_nll(nll):  # function of a list of Values and the index of the right a
     for data, target in (((0.0, 3.0, -2.0, 1.0), 3), ((1.0, -0.5, 2.5), 0), ((5000.0, 4999.0), 1)):
         logits = [Value(z) for z in data]
         try: loss = nll(logits, target)
-        except OverflowError: raise AssertionError("exp overflows for large logits; see the hint") from None
+        except OverflowError:
+            raise AssertionError("exp overflows for large logits; see the hint") from None
         assert isinstance(loss, Value), f"expected a Value, got {type(loss).__name__}"
         top = max(data)
         exps = [math.exp(z - top) for z in data]
         p = [e / sum(exps) for e in exps]
-        agree(loss.data, -math.log(p[target]), "the loss is off: is it minus the log of one probability?")
+        agree(loss.data, -math.log(p[target]), "the loss is off: minus the log of one probability?")
         loss.backward()
         assert any(v.grad for v in logits), "no gradient reaches the logits: is the graph cut?"
         grad = [v.grad for v in logits]
-        agree(grad, [pi - (i == target) for i, pi in enumerate(p)], "the gradient is off; the loss is right")
+        want = [pi - (i == target) for i, pi in enumerate(p)]
+        agree(grad, want, "the gradient is off, although the loss is right")
 
 # %% ../book/01_micrograd.ipynb #3e660339
 @checker
@@ -584,7 +613,9 @@ def check_safe_tanh(safe_tanh):  # function of a Value that returns a Value
     for x in (0.0, 0.5, -1.3, 20.0, 1000.0, -1000.0):
         leaf = Value(x)
         try: out = safe_tanh(leaf)
-        except OverflowError: raise AssertionError(f"overflow at x = {x}: which sign has the exponent?") from None
+        except OverflowError:
+            why = f"overflow at x = {x}: which sign has the exponent?"
+            raise AssertionError(why) from None
         assert isinstance(out, Value), f"expected a Value, got {type(out).__name__}"
         agree(out.data, math.tanh(x), f"the value at {x} is off")
         out.backward()
@@ -603,7 +634,10 @@ def check_momentum(step):  # function of params, velocity, lr and beta that chan
         step([p, q], velocity, 0.1, 0.9)
         v = [0.9 * vi - 0.1 * g for vi, g in zip(v, grads)]
         want = [w + vi for w, vi in zip(want, v)]
-        if k == 0: agree([p.data, q.data], want, "after one step: is the sign of the gradient right?")
+        if k == 0:
+            agree(
+                [p.data, q.data], want, "after one step: is the sign of the gradient right?"
+            )
     assert velocity != [0.0, 0.0], "the list of velocities has not changed: assign to its items"
     agree([p.data, q.data], want, "from the second step on: does the velocity carry over?")
     agree(velocity, v, "the velocities are off after three steps")

@@ -3,6 +3,7 @@
 The directive `{road}` draws the chapters on the landing page, and two extensions that Jupyter Book
 always loads are silenced, because they would put scripts from elsewhere on every page.
 """
+
 from __future__ import annotations
 
 from html import escape
@@ -13,6 +14,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
+# ruff: noqa: E501  (the data of a drawing is one long line)
 # One drawing per station, 48 by 48: `f` is drawn in the colour of the forward pass, `g` in that of
 # the gradient, `d` is a dot filled with the colour of the forward pass.
 GLYPHS = {
@@ -71,7 +73,11 @@ def station(chapter: dict, number: int, link: str | None) -> str:
     glyph = f'<svg viewBox="0 0 48 48" aria-hidden="true" focusable="false">{GLYPHS[chapter["glyph"]]}</svg>'
     title = escape(chapter["title"])
     name = f'<a href="{escape(link)}">{title}</a>' if link else title
-    size = f'<span class="zth-size">{human(chapter["numbers"])} parameters</span>' if "numbers" in chapter else ""
+    size = (
+        f'<span class="zth-size">{human(chapter["numbers"])} parameters</span>'
+        if "numbers" in chapter
+        else ""
+    )
     state = "" if link else '<span class="zth-coming">coming</span>'
     return (
         f'<li class="zth-station{"" if link else " zth-later"}"><span class="zth-glyph">{glyph}</span>'
@@ -101,7 +107,8 @@ def silence(app: Sphinx, config) -> None:
     "Disconnect sphinx-thebe and sphinx-comments: both make pages load scripts from other servers."
     for listeners in app.events.listeners.values():
         listeners[:] = [
-            one for one in listeners
+            one
+            for one in listeners
             if not one.handler.__module__.startswith(("sphinx_thebe", "sphinx_comments"))
         ]
     styles = app.registry.css_files
