@@ -440,11 +440,9 @@ class Value:
                 else: y.grad += v._dy * g
 
 # %% ../book/01_micrograd.ipynb #4ebaa844
-for _name in ("__repr__ _wrap __radd__ __rmul__ __neg__ __sub__ __rsub__ __truediv__ __rtruediv__ "
-              "__pow__ __rpow__ exp log tanh relu sigmoid").split():
-    setattr(
-        Value, _name, vars(ClosureValue)[_name]
-    )  # made of + * _unary: the same in both engines
+for _name in ("__repr__ _wrap __radd__ __rmul__ __neg__ __sub__ __rsub__ __truediv__ "
+              "__rtruediv__ __pow__ __rpow__ exp log tanh relu sigmoid").split():
+    setattr(Value, _name, vars(ClosureValue)[_name])  # made of +, * and _unary
 
 # %% ../book/01_micrograd.ipynb #e3442890
 def _value(x):
