@@ -156,7 +156,7 @@ def test_generated_expressions_agree_with_torch():
     agree_on()
 
 # %% ../book/01_micrograd.ipynb #46fbfcc2
-def test_generated_expressions_agree_between_engines_to_the_bit():
+def test_generated_expressions_agree_between_engines():
     from hypothesis import given, settings
     from hypothesis import strategies as st
 

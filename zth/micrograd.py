@@ -28,7 +28,7 @@ def numerical_grad(
 
 # %% ../book/01_micrograd.ipynb #50bf17a4
 from .draw import draw_dot, trace
-_all_ = ["draw_dot", "trace"]
+_all_ = ["draw_dot", "trace"]  # they count as names of this module, too
 
 # %% ../book/01_micrograd.ipynb #888ca7f4
 def _number(x):

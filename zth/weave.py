@@ -361,7 +361,8 @@ def cell_tags(
 ) -> dict:  # metadata for the cell
     "Translate the directives of a cell into tags and options of MyST-NB."
     given = dict(directives(source))
-    hidden = {"hide", "default_exp"} & given.keys() or given.get("test") == ""
+    helper = given.get("test") == "" and "fold:" not in given  # of tests; shown if it has a title
+    hidden = {"hide", "default_exp"} & given.keys() or helper
     tags = {"remove-cell": hidden, "remove-input": "hide_input" in given,
             "remove-output": "hide_output" in given, "skip-execution": "eval:" in given}
     meta = {"tags": [tag for tag, wanted in tags.items() if wanted]}
@@ -409,7 +410,8 @@ def _mark_cell(cell, source, module, taken):
     given, names = dict(directives(source)), defined_names(source)
     if "test" in given:
         cell["classes"].append("zth-test")
-        badges = [nodes.inline("", f"check: {given['test']}", classes=["zth-badge"])]
+        label = f"check: {given['test']}" if given["test"] else "for the checks"
+        badges = [nodes.inline("", label, classes=["zth-badge"])]
     elif {"export", "exports", "exporti"} & given.keys():
         public = [n for n in names if n[0] != "_"] if "exporti" not in given else []
         cell["classes"].append("zth-exporti" if "exporti" in given else "zth-export")
