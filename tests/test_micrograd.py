@@ -6,6 +6,8 @@ import pytest
 from zth.micrograd import *
 
 # %% ../book/01_micrograd.ipynb #f8553916
+import contextlib
+import io
 import math
 import operator
 import random
@@ -368,7 +370,9 @@ def test_ctrl_c_keeps_what_was_reached():
 
     X, y = moons(10, seed=1)
     net = Impatient(2, [4, 1], rng=random.Random(1))
-    history = train_moons(net, X, y, steps=50, progress=True)
+    with contextlib.redirect_stderr(io.StringIO()) as bar:
+        history = train_moons(net, X, y, steps=50, progress=True)
+    assert "moons:" in bar.getvalue() and "2/50" in bar.getvalue()
     assert len(history) == 2 and all(math.isfinite(p.data) for p in net.parameters())
 
 # %% ../book/01_micrograd.ipynb #7a91b08a

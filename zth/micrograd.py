@@ -316,7 +316,7 @@ def train_moons(
     "Gradient descent on the max-margin loss; Ctrl-C stops early and keeps what was reached."
     history, ticks = [], range(steps)
     if progress:
-        from tqdm.auto import tqdm
+        from tqdm import tqdm
         ticks = tqdm(ticks, desc="moons")
     try:
         for k in ticks:
