@@ -240,14 +240,24 @@ def test_the_theme_can_be_switched(browser):
 
 
 def test_code_can_be_copied(browser):
+    "Every cell has a button, and what it copies is the code of the cell."
     browser.visit("01_micrograd.html")
-    blocks, buttons, copied = browser.js("""
-        const pre = [...document.querySelectorAll('article div.cell_input div.highlight pre')];
-        const first = document.querySelector('article div.cell_input button.copybtn');
-        return [pre.length, pre.filter(p => p.parentElement.querySelector('button.copybtn')).length,
-                first && document.querySelector(first.dataset.clipboardTarget).innerText]""")
-    assert blocks > 50 and buttons == blocks
-    assert copied and not copied.startswith(("#|", ">>>"))
+    browser.js(UNFOLD)
+    cells = browser.js("""
+        const blocks = [...document.querySelectorAll('article div.cell_input div.highlight')];
+        return blocks.map(b => [b.querySelector('pre').textContent,
+                                Boolean(b.querySelector('button.copybtn'))])""")
+    assert len(cells) > 50 and all(button for _, button in cells)
+    assert not [code for code, _ in cells if not code.strip() or code.startswith(("#|", ">>>"))]
+    rights = {"origin": browser.base, "permissions": ["clipboardReadWrite"]}
+    browser.driver.execute_cdp_cmd("Browser.grantPermissions", rights)
+    button = browser.driver.find_element(By.CSS_SELECTOR, "article div.cell_input button.copybtn")
+    browser.js("arguments[0].scrollIntoView({block: 'center'}); arguments[0].focus()", button)
+    button.click()
+    copied = browser.driver.execute_async_script(
+        "navigator.clipboard.readText().then(arguments[0], e => arguments[0](String(e)))"
+    )
+    assert copied.split() == cells[0][0].split()
 
 
 def test_it_reads_without_scripts(browser, base):
