@@ -69,6 +69,10 @@ def test_agree_never_prints_the_expected_value():
     from zth.check import agree
     with pytest.raises(AssertionError) as e: agree([1.0, 7.5], [1.0, 2.25], "mind the sign")
     assert str(e.value) == "item [1] is off. mind the sign"
+    import torch
+    one = torch.tensor(1.0, dtype=torch.float64)
+    with pytest.raises(AssertionError) as e: agree([one], [2.25], "hm")
+    assert "2.25" not in str(e.value)
     with pytest.raises(AssertionError, match=r"shape \(1,\), expected \(2,\)"):
         agree([1.0], [1.0, 2.0], "")
     agree([1.0, 2.0], [1.0, 2.0], "")

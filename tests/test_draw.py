@@ -155,6 +155,12 @@ def test_settle_is_optimal():
             legal = all(b - a >= gap for a, b, gap in zip(y, y[1:], apart[1:]))
             assert not legal or cost(y) > cost(x) - 1e-9
 
+# %% ../book/appendix/draw.ipynb #de3c8212
+def test_draw_labels_that_xml_forbids():
+    for bad in ('\x00', '\x1b[31m', '\uffff', '\ud800'):
+        drawing = draw_dot(Node(label='a' + bad), backend='svg')
+        ET.fromstring(drawing.svg.encode('utf-8'))
+
 # %% ../book/appendix/draw.ipynb #b524852b
 def test_draw_number_format():
     assert draw._number(-0.) == draw._number(0.) == '0.0000'

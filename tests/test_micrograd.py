@@ -297,6 +297,34 @@ def test_module_is_the_common_base():
     assert all(issubclass(cls, Module) for cls in (Neuron, MLP))
     assert Module().parameters() == [] and Module().zero_grad() is None
 
+# %% ../book/01_micrograd.ipynb #b097cc29
+def test_the_settings_of_a_neuron_do_what_they_say():
+    x = [0.5, -2.0]
+    plain, linear = Neuron(2, rng=random.Random(4)), Neuron(2, nonlin=False, rng=random.Random(4))
+    total = sum(w.data * v for w, v in zip(plain.w, x))
+    assert linear(x).data == total and plain(x).data == max(total, 0.0)
+    assert plain.b.data == 0.0 and Neuron(2, random_bias=True, rng=random.Random(4)).b.data != 0.0
+    assert plain.parameters() == [*plain.w, plain.b]
+    assert len(plain(x)._prev) == 5  # fused unless told otherwise: weights, inputs and bias
+    assert len(Neuron(2, fused=False, rng=random.Random(4))(x)._prev) < 5
+    for wrong in ([1.0], [1.0, 2.0, 3.0]):
+        with pytest.raises(
+            ValueError, match=f"{len(wrong)} inputs for a neuron with 2 weights"
+        ):
+            plain(wrong)
+
+# %% ../book/01_micrograd.ipynb #10630455
+def test_the_shape_of_a_network_is_what_was_asked_for():
+    net = MLP(2, [3, 1, 2], rng=random.Random(4))
+    assert repr(net) == ("MLP of [Layer of 3 x relu neuron(2), Layer of 1 x relu neuron(3), "
+                         "Layer of 2 x linear neuron(1)]")
+    want = [o.data for o in net([1.0, 2.0])]
+    for same_input in ((1.0, 2.0), torch.tensor([1.0, 2.0]).numpy(), range(1, 3), iter([1.0, 2.0])):
+        assert [o.data for o in net(same_input)] == want
+    squashed = MLP(2, [3, 1], act="tanh", linear_out=False, rng=random.Random(4))
+    assert all(n.nonlin for layer in squashed.layers for n in layer.neurons)
+    assert abs(squashed([100.0, 100.0]).data) <= 1.0
+
 # %% ../book/01_micrograd.ipynb #dd584763
 def test_moons_are_reproducible_and_balanced():
     X, y = moons(100, noise=0.1, seed=1337)
@@ -311,6 +339,12 @@ def test_moons_without_noise_lie_on_two_half_circles():
         centre = (0.0, 0.0) if label < 0 else (1.0, 0.5)
         assert math.isclose(math.dist((a, b), centre), 1.0, abs_tol=1e-12)
         assert (b >= -1e-12) if label < 0 else (b <= 0.5 + 1e-12)
+
+# %% ../book/01_micrograd.ipynb #7e46c16b
+def test_moons_by_default_are_those_of_the_demo():
+    X, y = moons()
+    assert (X, y) == moons(100, noise=0.1, seed=1337)
+    assert sorted(moons(7)[1]) == [-1] * 3 + [1] * 4  # an odd point goes to the second moon
 
 # %% ../book/01_micrograd.ipynb #fa2fe73e
 def test_moons_equal_scikit_learn():
@@ -331,6 +365,7 @@ def test_max_margin_loss_is_the_hinge_and_the_leash():
     loss, right = max_margin_loss(net, [0, 1, 2], [1, -1, -1], l2=0.01)
     assert math.isclose(loss.data, (0 + 0.5 + 1.25) / 3 + 0.01 * (4 + 0.25 + 0.0625))
     assert right == 2 / 3
+    assert max_margin_loss(Fixed([FastValue(0.0)]), [0], [1])[1] == 0.0  # no sign, not right
     with pytest.raises(ValueError, match="2 inputs for 1 labels"): max_margin_loss(net, [0, 1], [1])
     with pytest.raises(ValueError, match="0 inputs"): max_margin_loss(net, [], [])
 
@@ -358,6 +393,36 @@ def test_batches_come_from_the_given_generator():
         for s in (5, 5, 6)
     ]
     assert runs[0] == runs[1] != runs[2] and len(runs[0]) == 5
+
+# %% ../book/01_micrograd.ipynb #72871bc5
+def test_training_refuses_what_makes_no_sense():
+    X, y = moons(10, seed=2)
+    net = MLP(2, [2, 1], rng=random.Random(1))
+    for labels_wrong in ([0] * 10, [False] * 10, [5] * 10):
+        with pytest.raises(ValueError, match="labels are -1 or 1"): train_moons(net, X, labels_wrong)
+    with pytest.raises(ValueError, match="10 inputs for 5 labels"): train_moons(net, X, y[:5])
+    for size in (0, -1, 11):
+        with pytest.raises(ValueError, match=f"batch_size={size}"):
+            train_moons(net, X, y, batch_size=size)
+    with pytest.raises(ValueError, match="steps=-5"): train_moons(net, X, y, steps=-5)
+    assert train_moons(net, X, y, steps=0) == []
+
+# %% ../book/01_micrograd.ipynb #1ab7604b
+def test_a_batch_takes_no_point_twice():
+    class Watching(MLP):
+        seen = []
+        def __call__(self, x):
+            self.seen.append(tuple(x))
+            return super().__call__(x)
+
+    X, y = moons(20, seed=2)
+    net = Watching(2, [2, 1], rng=random.Random(1))
+    for k in range(10):
+        net.seen.clear()
+        train_moons(net, X, y, steps=1, batch_size=15, rng=random.Random(k))
+        assert len(net.seen) == len(set(net.seen)) == 15 and set(net.seen) <= set(map(tuple, X))
+    net.seen.clear()
+    assert len(train_moons(net, X[:2], y[:2])) == 100 and len(net.seen) == 200  # 100 steps on all
 
 # %% ../book/01_micrograd.ipynb #85c60267
 def test_ctrl_c_keeps_what_was_reached():
@@ -435,6 +500,8 @@ def test_backward_from_a_leaf_is_one():
         a = V(5.0)
         a.backward()
         assert a.grad == 1.0
+        a.backward()
+        assert a.grad == 2.0  # a leaf accumulates
 
 # %% ../book/01_micrograd.ipynb #3b1361e1
 def test_values_are_made_of_real_numbers():
@@ -450,7 +517,8 @@ def test_values_are_made_of_real_numbers():
 def test_other_things_are_refused_by_name():
     import numpy as np
     for V in ENGINES:
-        for bad in ("3", b"3", None, 1j, np.complex128(1), [1.0], (1.0,), {}, np.ones(2), object()):
+        strings = "3", b"3", np.str_("3"), np.bytes_(b"3"), np.array("3")
+        for bad in (*strings, None, 1j, np.complex128(1), [1.0], (1.0,), {}, np.ones(2), object()):
             with pytest.raises(TypeError, match=f"real number.*{type(bad).__name__}"): V(bad)
             for op in (operator.add, operator.mul, operator.sub, operator.truediv):
                 with pytest.raises(TypeError): op(V(1.0), bad)
@@ -464,6 +532,14 @@ def test_numpy_scalars_on_the_left():
                           (np.int64(5) - a, 2.0)):
             out.backward()
             assert type(out) is V and out.data == want and a.grad != 0
+
+# %% ../book/01_micrograd.ipynb #034dd929
+def test_arrays_are_refused_on_either_side():
+    import numpy as np
+    for V in ENGINES:
+        for op in (operator.add, operator.mul, operator.sub, operator.truediv):
+            with pytest.raises(TypeError): op(np.ones(2), V(1.0))
+            with pytest.raises(TypeError): op(V(1.0), np.ones(2))
 
 # %% ../book/01_micrograd.ipynb #3be4824f
 def test_a_value_does_not_turn_into_a_float_silently():
@@ -522,6 +598,19 @@ def test_powers_at_zero_and_other_exponents():
         for bad in (V(2.0), "2", None, 1j):
             with pytest.raises(TypeError, match="exponent"): V(3.0) ** bad
         with pytest.raises(TypeError, match="math.log\\(2\\)"): 2 ** V(3.0)
+
+# %% ../book/01_micrograd.ipynb #e434111b
+def test_extreme_numbers_keep_their_digits():
+    for V in ENGINES:
+        small = V(-40.0).sigmoid()
+        assert math.isclose(small.data, math.exp(-40), rel_tol=1e-12)
+        a = V(1e-200)
+        (a**-1).backward()
+        assert a.grad == -math.inf
+        b = V(1e-200)
+        (b**2).backward()
+        assert b.grad == 2e-200
+    assert abs(numerical_grad(math.sin, [1.0])[0] - math.cos(1.0)) < 1e-9
 
 # %% ../book/01_micrograd.ipynb #901fc527
 def test_relu_at_zero_follows_torch():
@@ -598,6 +687,8 @@ def test_dot_counts_a_value_that_appears_twice():
     assert FastValue.dot([a], [1])._prev >= {a}
     with pytest.raises(ValueError, match="2 weights for 1 inputs"): FastValue.dot([a, a], [1.0])
     with pytest.raises(TypeError, match="real number"): FastValue.dot([a], ["1"])
+    with pytest.raises(ValueError, match="unknown squashing 'gelu'"):
+        FastValue.dot([a], [1], act="gelu")
 
 # %% ../book/01_micrograd.ipynb #b4807f80
 def test_both_granularities_train_the_same_network():
@@ -647,16 +738,32 @@ def test_an_operation_of_ones_own_with_slopes():
     with pytest.raises(ValueError, match="2 slopes for 1 children"):
         FastValue(1.0, (x,), "f", _slopes=(1, 2))
 
+# %% ../book/01_micrograd.ipynb #34f7d6e7
+def test_a_value_knows_its_inputs_and_slopes_in_order():
+    a, b = FastValue(2.0), FastValue(5.0)
+    assert (a * b)._args == (a, b) and (a * b)._slopes == (5.0, 2.0)
+    t = FastValue.dot([a], [b], 1.0, "tanh")
+    assert t._op == "tanh" and t._args[:2] == [a, b]
+    same(list(t._slopes), [5.0 * (1 - t.data**2), 2.0 * (1 - t.data**2), 1 - t.data**2], tol=1e-15)
+    bare = FastValue.dot([a], [b])
+    assert bare.data == 10.0 and bare._op == "dot"
+    assert FastValue.dot([a], [-b], 10.0, "relu")._slopes == (0.0, 0.0, 0.0)  # relu has slope 0 at 0
+    own = FastValue(1.0, (a * b,), "own", _slopes=(True,))
+    assert own._level == 2 and type(own._slopes[0]) is float
+    with pytest.raises(AttributeError): a.colour = "red"  # slots: a misspelt name is an error
+
 # %% ../book/01_micrograd.ipynb #a9111ad9
-def test_graphs_can_be_copied_and_pickled():
+def test_networks_can_be_copied_and_pickled():
     import copy, pickle
-    net = MLP(2, [3, 1], rng=random.Random(0))
-    twin = copy.deepcopy(net)
-    twin([1.0, 2.0]).backward()
-    assert any(p.grad for p in twin.parameters()) and not any(p.grad for p in net.parameters())
-    assert [p.data for p in pickle.loads(pickle.dumps(net)).parameters()] == [
-        p.data for p in net.parameters()
-    ]
+    for V in ENGINES:
+        net = MLP(2, [3, 1], engine=V, rng=random.Random(0))
+        twin = copy.deepcopy(net)
+        twin([1.0, 2.0]).backward()
+        assert any(p.grad for p in twin.parameters()) and not any(p.grad for p in net.parameters())
+        again = pickle.loads(pickle.dumps(net))
+        assert [p.data for p in again.parameters()] == [p.data for p in net.parameters()]
+    with pytest.raises(TypeError, match="closures cannot be copied"):
+        copy.deepcopy(ClosureValue(1.0) + 1)
 
 # %% ../book/01_micrograd.ipynb #e25ce12d
 def test_a_dropped_graph_frees_itself_without_the_collector():
@@ -680,6 +787,7 @@ def test_check_pencil_refuses():
     check_pencil({"v": 2, "u": 6, "a": 8, "b": 12})
     refuses(check_pencil, {
         "None": None, "a list": [2, 6, 8, 12], "a missing key": {"v": 2, "u": 6, "a": 8},
+        "an extra key": {"v": 2, "u": 6, "a": 8, "b": 12, "y": 1},
         "second path of u forgotten": {"v": 2, "u": 4, "a": 6, "b": 8},
         "second path of a forgotten": {"v": 2, "u": 6, "a": 6, "b": 12},
         "all zero": dict.fromkeys("uvab", 0)})
@@ -717,9 +825,19 @@ def test_check_slopes_refuses():
     def only_first(f, args, h): return numerical_grad(f, args, h)[:1]
     def half_steps(f, args, h): return numerical_grad(f, args, h / 2)
     def spoils_its_input(f, args, h):
+        right = numerical_grad(f, args, h)
         args[0] += h
-        return numerical_grad(f, args, h)
+        return right
+    def stays_moved(f, args, h):
+        out, x = [], list(args)
+        for i in range(len(x)):
+            x[i] += h
+            up = f(*x)
+            x[i] -= 2 * h  # and never comes back
+            out.append((up - f(*x)) / (2 * h))
+        return out
     check_slopes(numerical_grad)
+    check_slopes(lambda f, args, h: tuple(numerical_grad(f, args, h)))
     refuses(
         check_slopes,
         {
@@ -730,6 +848,7 @@ def test_check_slopes_refuses():
             "one slope": only_first,
             "half steps": half_steps,
             "changes args": spoils_its_input,
+            "stays moved": stays_moved,
         },
     )
 
@@ -745,6 +864,8 @@ def test_check_sin_refuses():
     def share(x, out): x.grad += math.cos(x.data) * out.grad
     def assigns(x, out): x.grad = math.cos(x.data) * out.grad
     def of_output(x, out): x.grad += math.cos(out.data) * out.grad
+    def of_a_constant(x, out): x.grad += math.cos(0.7) * out.grad
+    def by_pythagoras(x, out): x.grad += math.sqrt(1 - out.data**2) * out.grad
     def no_chain(x, out): x.grad += math.cos(x.data)
     def stub(x): raise NotImplementedError
     check_sin(make(share))
@@ -755,7 +876,9 @@ def test_check_sin_refuses():
             "None": None,
             "a float": lambda x: math.sin(x.data),
             "assigns": make(assigns),
-            "cosine of the output": make(of_output),
+            "cosine of the output": make(of_output), "constant": make(of_a_constant),
+        "wrong sign beyond pi/2": make(by_pythagoras), "no operation": make(share, op=""),
+
             "no chain rule": make(no_chain),
             "no children": make(share, children=False),
             "no backward": lambda x: ClosureValue(math.sin(x.data), (x,), "sin"),
@@ -774,35 +897,42 @@ def test_check_order_refuses():
                 out.append(v)
         visit(root)
         return out
-    def breadth_first(root):
-        out = [root]
-        for v in out: out += [c for c in v._prev if c not in out]
+    def parents_first(root): return trace(root)[0][::-1]
+    def with_repeats(root): return trace(root)[0] + [root]
+    def leaves_forgotten(root): return [v for v in trace(root)[0] if v._prev]
+    def by_value(root): return sorted(trace(root)[0], key=lambda v: v.data)
+    def breadth_first(root):  # by distance from the root, read backwards
+        out, seen = [root], {root}
+        for v in out:
+            new = [c for c in v._prev if c not in seen]
+            seen.update(new)
+            out += new
         return out[::-1]
-    def parents_first(root):
-        return recursive(root)[::-1] if len(trace(root)[0]) < 100 else recursive(root)
-    def with_repeats(root): return recursive(root) + [root]
-    def leaves_forgotten(root): return [v for v in recursive(root) if v._prev] or [root]
     def stub(root): raise NotImplementedError
-    refuses(
-        check_order,
-        {
-            "stub": stub,
-            "None": None,
-            "a set": lambda r: set(recursive(r)),
-            "recursion": recursive,
-            "reversed": parents_first,
-            "repeats": with_repeats,
-            "no leaves": leaves_forgotten,
-        },
-    )
+    check_order(lambda root: trace(root)[0])
+    wrong = {"stub": stub, "None": None, "a set": lambda root: set(trace(root)[0]),
+             "recursion": recursive, "reversed": parents_first, "repeats": with_repeats,
+             "no leaves": leaves_forgotten, "by value": by_value, "by distance": breadth_first}
+    said = refuses(check_order, wrong)
+    assert "exhausts the stack" in said["recursion"] and "more than once" in said["repeats"]
+    for name in ("reversed", "by value", "by distance"):
+        assert "before one of its children" in said[name]
 
 # %% ../book/01_micrograd.ipynb #9952aa3b
 def test_check_nll_refuses():
     from zth.micrograd import check_nll
-    def right(logits, t):
+    def shifted(logits, t, by):
+        exps = [(z - by).exp() for z in logits]
+        return sum(exps).log() - (logits[t] - by)
+    def fraction(logits, t):
         top = max(z.data for z in logits)
         exps = [(z - top).exp() for z in logits]
         return -(exps[t] / sum(exps)).log()
+    def half_gradient(logits, t): return 0.5 * right(logits, t) + 0.5 * right(logits, t).data
+    def by_first(logits, t): return shifted(logits, t, logits[0].data)
+    def by_mean(logits, t): return shifted(logits, t, sum(z.data for z in logits) / len(logits))
+    def right(logits, t):
+        return shifted(logits, t, max(z.data for z in logits))
     def overflows(logits, t): return -(logits[t].exp() / sum(z.exp() for z in logits)).log()
     def no_minus(logits, t): return -right(logits, t)
     def not_normalised(logits, t): return -logits[t]
@@ -815,7 +945,8 @@ def test_check_nll_refuses():
         {
             "stub": stub,
             "None": None,
-            "overflow": overflows,
+            "overflow": overflows, "fraction": fraction, "half a gradient": half_gradient,
+            "shift by the first": by_first, "shift by the mean": by_mean,
             "sign": no_minus,
             "no softmax": not_normalised,
             "a float": lambda z, t: right(z, t).data,
@@ -861,6 +992,11 @@ def test_check_momentum_refuses():
                 velocity[i] = (beta * velocity[i] if keep else 0) + sign * lr * p.grad
                 p.data += velocity[i] if move else sign * lr * p.grad
         return step
+    def average(params, velocity, lr, beta):
+        for i, p in enumerate(params):
+            velocity[i] = beta * velocity[i] - (1 - beta) * p.grad
+            p.data += velocity[i]
+    def fixed_beta(params, velocity, lr, beta): make()(params, velocity, lr, 0.9)
     def rebinds(params, velocity, lr, beta):
         velocity = [beta * v - lr * p.grad for v, p in zip(velocity, params)]
         for p, v in zip(params, velocity): p.data += v
@@ -871,7 +1007,8 @@ def test_check_momentum_refuses():
         {
             "stub": stub,
             "None": None,
-            "uphill": make(sign=1),
+            "uphill": make(sign=1), "average": average, "beta of 0.9": fixed_beta,
+
             "no memory": make(keep=False),
             "velocity unused": make(move=False),
             "rebinds the list": rebinds,

@@ -106,6 +106,7 @@ def agree(
     try: same(actual, expected, tol)
     except AssertionError as e:
         said = str(e)
-        if "shape" in said or "dtype" in said: raise AssertionError(f"{said}. {hint}") from None
+        if said.startswith(("result: shape", "result: dtype")):
+            raise AssertionError(f"{said}. {hint}") from None
         where = said.partition(" at [")[2].partition("]")[0]
         raise AssertionError(f"{'item [' + where + '] is off. ' if where else ''}{hint}") from None

@@ -30,7 +30,9 @@ def _walk(root, # A `Value`
     return nodes, edges
 
 # %% ../book/appendix/draw.ipynb #50a2d4ad
-def _label(node): return ' '.join(str(getattr(node, 'label', None) or '').split())
+def _label(node): # On one line, without characters that XML forbids
+    text = ' '.join(str(getattr(node, 'label', None) or '').split())
+    return ''.join(c if c.isprintable() else '?' for c in text)
 
 def _marks(root, # A `Value`
            guesses=64, # Most twins to tell apart

@@ -616,9 +616,11 @@ def _entry(kind, name, module, parts, ticks):
 def _object_entry(name, value, module):
     "The entry of one public name."
     from inspect import getdoc, isclass, isroutine
-    link = f"Defined in {{zth-place}}`{module}.{name}`."
+    home = getattr(value, "__module__", None) or ""  # a module may pass on a name of another
+    home = home if home.split(".")[0] == module.split(".")[0] else module
+    link = f"Defined in {{zth-place}}`{home}.{name}`."
     if not (isclass(value) or isroutine(value)):
-        text = repr(value)
+        text = re.sub(r" at 0x[0-9a-f]+", "", repr(value))  # the same on every run
         short = f"`{_cell(text[:70])}{'...' * (len(text) > 70)}`"
         return _entry("data", name, module, [short, link], 4)
     parts = [getdoc(value), _parameters(value), link]
