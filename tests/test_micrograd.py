@@ -180,6 +180,24 @@ def test_a_small_expression_equals_torch_exactly():
     for engine in ENGINES:
         assert value_and_grad(small, [-4.0], engine) == torch_value_and_grad(small, [-4.0])
 
+# %% ../book/01_micrograd.ipynb #2972cdc3
+@pytest.mark.online
+def test_the_librarys_own_tests_pass_with_our_import():
+    import pathlib, tarfile, tempfile
+    with tempfile.TemporaryDirectory() as folder:
+        pip = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", ":all:"]
+        subprocess.run([*pip, "-d", folder, "micrograd==0.1.0"], check=True)
+        with tarfile.open(*pathlib.Path(folder).glob("micrograd-*.tar.gz")) as sdist:
+            theirs = sdist.extractfile("micrograd-0.1.0/test/test_engine.py").read().decode()
+        line = "from micrograd.engine import Value"
+        assert theirs.count(line) == 1
+        for ours in ("Value", "ClosureValue as Value"):
+            file = pathlib.Path(folder, "test_theirs.py")
+            file.write_text(theirs.replace(line, f"from zth.micrograd import {ours}"))
+            cmd = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(file)]
+            run = subprocess.run(cmd, cwd=folder, capture_output=True, text=True)
+            assert run.returncode == 0 and "2 passed" in run.stdout, run.stdout
+
 # %% ../book/01_micrograd.ipynb #f2a096d3
 def test_the_tour_gives_the_published_numbers():
     def tour(a, b):
