@@ -132,7 +132,21 @@ def repair(app: Sphinx, pagename: str, templatename: str, context: dict, doctree
             context["body"] = context["body"].replace(found, wanted)
 
 
+def complete_sitemap(app: Sphinx, exception: Exception | None) -> None:
+    "Adds the pages that a rebuild left as they were; the sitemap would only name the others."
+    queue = getattr(app, "sitemap_links", None)
+    if exception or queue is None or app.builder.format != "html":
+        return
+    written = []
+    while not queue.empty():
+        written.append(queue.get())
+    missing = {f"{doc}.html" for doc in app.env.found_docs} - {link for link, _ in written}
+    for entry in [*written, *((link, None) for link in sorted(missing))]:
+        queue.put(entry)
+
+
 def setup(app: Sphinx) -> dict:
+    app.connect("build-finished", complete_sitemap, priority=400)  # before the sitemap is written
     app.connect("config-inited", silence, priority=1)
     app.connect("html-page-context", repair)
     app.add_node(road, html=(visit_road, None))
