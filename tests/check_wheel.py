@@ -89,7 +89,7 @@ def check_instant():
 
 check_metadata()
 check_files()
-for module in ("zth", "zth.micrograd", "zth.check", "zth.weave"):
+for module in ("zth", "zth.micrograd", "zth.check", "zth.runs", "zth.weave"):
     check_light(module)
 check_gradient()
 check_entry_points()

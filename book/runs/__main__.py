@@ -1,51 +1,28 @@
 """The logs of runs too long for the book: `python book/runs [NAME]` lists them, or repeats one.
 
 A log `NAME.jsonl` is the record of a run that took place. Its first line is a header that says how
-the run was made, each further line is one measurement. Chapters draw their figures from it, and
-repeat a small twin of the run whenever the book is built.
+the run was made, each further line is one measurement; `zth.runs` writes and reads both. Chapters
+draw their figures from it, and repeat a small twin of the run whenever the book is built.
 """
 
 import argparse
 import hashlib
-import json
 import shlex
 import subprocess
 import sys
 from pathlib import Path
 
+from zth.runs import read_header
+
 HERE = Path(__file__).resolve().parent
-HEADER = {
-    "commit": str,
-    "command": str,
-    "data_sha256": str,
-    "hardware": str,
-    "versions": dict,
-    "seed": int,
-    "wall_time_s": (int, float),
-}
-
-
-def header(
-    path: Path,  # a log
-) -> dict:  # its first line
-    "The header of a log; an error names the file and what is missing from it."
-    with open(path, encoding="utf-8") as lines:
-        first = next(lines, "")
-    try:
-        head = json.loads(first)
-    except json.JSONDecodeError:
-        raise ValueError(f"{path.name}: the first line is not a JSON header") from None
-    for key, kind in HEADER.items():
-        if not isinstance(head, dict) or not isinstance(head.get(key), kind):
-            raise ValueError(f"{path.name}: the header lacks a proper {key!r}")
-    return head
 
 
 def logs(
     folder: Path = HERE,  # where the logs lie
 ) -> dict:  # name: header
-    "Every log of a folder by its name."
-    return {path.stem: header(path) for path in sorted(folder.glob("*.jsonl"))}
+    "Every log of a folder by its name; what an interrupted run left is none."
+    paths = (p for p in sorted(folder.glob("*.jsonl")) if not p.name.endswith(".partial.jsonl"))
+    return {path.stem: read_header(path) for path in paths}
 
 
 def table(
@@ -57,7 +34,7 @@ def table(
     width = max(map(len, heads))
     return "\n".join(
         f"{name:{width}}  {h['wall_time_s'] / 60:7.1f} min  {h['hardware']}\n"
-        f"{'':{width}}  {h['command']}"
+        f"{'':{width}}  {h['command']}{'  (with uncommitted changes)' if h['dirty'] else ''}"
         for name, h in heads.items()
     )
 

@@ -1,0 +1,111 @@
+"""The logs of long runs say how they were made, and `make runs` lists and repeats them."""
+
+import json
+import runpy
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from zth.runs import read_log
+
+ROOT = Path(__file__).resolve().parents[1]
+runs = runpy.run_path(str(ROOT / "book/runs/__main__.py"))
+HEAD = {
+    "commit": "0" * 40,
+    "dirty": False,
+    "command": "python -c 'print(6 * 7)'",
+    "data_sha256": "",
+    "hardware": "2 cores",
+    "versions": {"python": "3.11.7"},
+    "seed": 0,
+    "wall_time_s": 90.0,
+}
+
+
+def write(folder, name="tiny", **changes):
+    "A log with this header, some of it changed."
+    path = folder / f"{name}.jsonl"
+    path.write_text(
+        json.dumps({**HEAD, **changes}) + "\n" + json.dumps({"step": 0, "loss": 3.3}) + "\n"
+    )
+    return path
+
+
+def git(*args):
+    return subprocess.run(["git", *args], cwd=ROOT, capture_output=True, text=True)
+
+
+def committed():
+    "The logs of the repository; what an interrupted run left beside them is none of them."
+    paths = sorted((ROOT / "book/runs").glob("*.jsonl"))
+    return [path for path in paths if not path.name.endswith(".partial.jsonl")]
+
+
+@pytest.mark.parametrize("path", committed(), ids=lambda p: p.stem)
+def test_committed_log(path):
+    log = read_log(path)
+    assert "interrupted" not in log.header, "the run did not end"
+    assert log.header["commit"] != "unknown", "the run was not made in a checkout"
+    known = git("cat-file", "-e", f"{log.header['commit']}^{{commit}}")
+    shallow = git("rev-parse", "--is-shallow-repository")
+    assert known.returncode == 0 or shallow.stdout.strip() != "false", (
+        "the header names a commit that is not here"
+    )
+
+
+def test_git_ignores_what_an_interrupted_run_left():
+    if git("rev-parse").returncode:
+        pytest.skip("not a git checkout")
+    for name, status in (("tiny.partial", 0), ("tiny.0a1b2c3d.partial", 0), ("tiny", 1)):
+        assert git("check-ignore", "-q", f"book/runs/{name}.jsonl").returncode == status, name
+
+
+def test_header_and_table(tmp_path):
+    write(tmp_path)
+    heads = runs["logs"](tmp_path)
+    assert heads == {"tiny": HEAD}
+    assert "1.5 min" in runs["table"](heads) and "2 cores" in runs["table"](heads)
+    assert "uncommitted" not in runs["table"](heads)
+
+
+def test_table_marks_a_run_of_changed_code(tmp_path):
+    write(tmp_path, dirty=True)
+    assert "uncommitted changes" in runs["table"](runs["logs"](tmp_path))
+
+
+def test_an_interrupted_run_is_not_listed(tmp_path):
+    write(tmp_path)
+    write(tmp_path, "tiny.partial", wall_time_s=None, interrupted="KeyboardInterrupt")
+    write(tmp_path, "tiny.0a1b2c3d.partial", wall_time_s=None, interrupted="killed")
+    assert list(runs["logs"](tmp_path)) == ["tiny"]
+
+
+@pytest.mark.parametrize(
+    "changes", [{"seed": None}, {"seed": "0"}, {"versions": "3.11"}, {"wall_time_s": None}]
+)
+def test_header_lacks_something(tmp_path, changes):
+    write(tmp_path, **changes)
+    with pytest.raises(ValueError, match=f"tiny.jsonl.*{next(iter(changes))}"):
+        runs["logs"](tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", "step loss\n", "[1, 2]\n"])
+def test_not_a_log(tmp_path, text):
+    (tmp_path / "tiny.jsonl").write_text(text)
+    with pytest.raises(ValueError, match="tiny.jsonl"):
+        runs["logs"](tmp_path)
+
+
+def test_repeats_a_run(tmp_path, capfd):
+    write(tmp_path)
+    runs["main"](["tiny"], folder=tmp_path)
+    assert "42" in capfd.readouterr().out.splitlines()
+
+
+def test_refuses_an_unknown_name(tmp_path, capsys):
+    write(tmp_path)
+    with pytest.raises(SystemExit) as stop:
+        runs["main"](["huge"], folder=tmp_path)
+    assert stop.value.code == 2
+    assert "there are: tiny" in capsys.readouterr().err
