@@ -134,6 +134,19 @@ def test_pick_follows_the_weights():
     assert isinstance(pick(weights, g), int)
     assert [pick(7 * weights, gen(i)) for i in range(50)] == [pick(weights, gen(i)) for i in range(50)]
 
+# %% ../book/02_bigram.ipynb #19543693
+def test_a_race_is_what_multinomial_does():
+    for V in (2, 27, 300):
+        weights = torch.rand(V, generator=gen(V))
+        weights[1] = 0.0
+        runs_, theirs = gen(), gen()
+        for _ in range(200):
+            won = race(weights, runs_)
+            assert isinstance(won, int) and won != 1
+            assert won == torch.multinomial(weights, 1, replacement=True, generator=theirs).item()
+    share_ = torch.bincount(torch.tensor([race(weights[:3], runs_) for _ in range(4000)])) / 4000
+    assert (share_ - weights[:3] / weights[:3].sum()).abs().max() < 0.03
+
 # %% ../book/02_bigram.ipynb #3b930de3
 def test_pick_spends_one_number_per_draw():
     g, h = gen(), gen()
@@ -321,13 +334,15 @@ def test_one_hot_and_rows_agree():
     same(net.forward(x[:, None]), z, tol=0)
     same(net.log_probs(x[:, None]).exp().sum(1), torch.ones(50), tol=1e-5)
 
-# %% ../book/02_bigram.ipynb #a98af02a
+# %% ../book/02_bigram.ipynb #6e6b52be
 def test_the_net_of_the_package_is_the_net_of_the_lecture():
     if ws := canonical():
         net = BigramNet().fit(ws, steps=301, reg=0.01, generator=gen())
         same([net.losses[k] for k in (0, 9, 99, 300)], [3.7686, 2.7188, 2.4901, 2.4815], tol=1e-4)
         assert net.sample(5, gen()) == ["mor", "axx", "minaymoryles", "kondlaisah", "anchthizarie"]
         counted_model = BigramCounts(smoothing=0).fit(ws)
+        today = ["cexze", "momasurailezitynn", "konimittain", "llayn", "ka"]
+        assert counted_model.sample(5, gen(), draw=race) == today
         lecture = ["mor", "axx", "minaymoryles", "kondlaisah", "anchshizarie"]
         assert counted_model.sample(5, gen()) == lecture
         assert abs(counted_model.nll(ws) - 2.4540) < 1e-4 < net.nll(ws) - counted_model.nll(ws) < 0.02

@@ -5,14 +5,14 @@ __all__ = ['SCHEDULES', 'START', 'STAGES', 'build_dataset', 'conditional_entropy
            'step_sizes', 'one_thread', 'train_chunks', 'train', 'lr_sweep', 'MLP', 'check_shapes', 'check_strides',
            'check_output', 'trial', 'search', 'main', 'check_initial', 'check_direct']
 
-# %% ../book/03_mlp.ipynb #138468fa
+# %% ../book/03_mlp.ipynb #8ddc574e
 import math
 import sys
 
 import torch
 import torch.nn.functional as F
 
-from .bigram import CharModel, CharVocab, _ready_vocab, windows
+from .bigram import CharModel, CharVocab, _ready_vocab, race, windows
 from .check import agree, checker
 
 # %% ../book/03_mlp.ipynb #3d698def
@@ -299,7 +299,7 @@ def fit(self: MLPLanguageModel,
         best.restore()
     return self
 
-# %% ../book/03_mlp.ipynb #57e8ea41
+# %% ../book/03_mlp.ipynb #01044f73
 def _parts(words, block):
     "Vocabulary and the windows of the three parts."
     from zth.bigram import split_words
@@ -319,7 +319,7 @@ def _lecture_run(log, words, steps, seeds=(2147483647, 1, 2, 3, 4)):
                 train=evaluate(model, X, Y), dev=evaluate(model, *dev))
         if seed == seeds[0]:
             g = torch.Generator().manual_seed(seed + 10)
-            log.row(kind="sample", names=model.sample(20, g))
+            log.row(kind="sample", names=model.sample(20, g, draw=race))
             log.row(kind="embedding", C=[[round(c, 4) for c in row] for row in model.C.tolist()])
 
 def _sizes_run(log, words, steps, seeds=(0, 1, 2)):
