@@ -345,6 +345,13 @@ def test_defined_names_are_in_order():
         "f", "C", "a", "b", "c", "d"]
     assert defined_names("n: int = 3\nn += 1") == ["n"] and defined_names("%time 1") == []
 
+# %% ../book/appendix/weave.ipynb #823e3e55
+def test_patched_methods_belong_to_their_class():
+    for how in ("@patch", "@patch(cls_method=True)", "@patch\n@torch.no_grad()"):
+        assert defined_names(f"{how}\ndef save(self: Model, path): pass") == ["Model.save"]
+    assert defined_names("@patch\ndef f(self): pass\n@cache\ndef g(x: int): pass") == ["f", "g"]
+    assert defined_names("@patch\ndef f(): pass") == ["f"]
+
 # %% ../book/appendix/weave.ipynb #34d51924
 docutils_nodes = pytest.importorskip("docutils.nodes")
 
@@ -435,6 +442,16 @@ def test_only_documented_methods_are_part_of_the_interface():
 
     assert [(n, k) for n, k, f in _methods(Example)] == [
         ("__add__", "method"), ("size", "property"), ("make", "classmethod")]
+
+    from fastcore.basics import patch
+
+    @patch
+    def grow(self: Example): "Grow."
+    @patch(cls_method=True)
+    def load(cls: Example): "Load one."
+
+    assert [(n, k) for n, k, f in _methods(Example)][-2:] == [
+        ("grow", "method"), ("load", "classmethod")]
 
 # %% ../book/appendix/weave.ipynb #9e7868e2
 def test_api_text_has_every_public_name():

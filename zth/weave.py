@@ -383,6 +383,14 @@ def tag_notebook(
             cell["metadata"].update(cell_tags("".join(cell["source"])))
     return json.dumps(nb, ensure_ascii=False)
 
+# %% ../book/appendix/weave.ipynb #9c71b054
+def _patched(node):
+    "For a method that fastcore's `patch` adds to a class: that class and a dot, or nothing."
+    how = [getattr(d, "func", d) for d in getattr(node, "decorator_list", ())]
+    if not any(isinstance(d, ast.Name) and d.id == "patch" for d in how): return ""
+    cls = getattr(node.args.args[0].annotation, "id", "") if node.args.args else ""
+    return f"{cls}." if cls else ""
+
 # %% ../book/appendix/weave.ipynb #be7d3aa7
 def defined_names(
     source: str,  # the source of one code cell
@@ -392,7 +400,7 @@ def defined_names(
     except SyntaxError: return []
     found = []
     for node in body:
-        if hasattr(node, "name"): found.append(node.name)
+        if hasattr(node, "name"): found.append(_patched(node) + node.name)
         for target in getattr(node, "targets", [getattr(node, "target", None)]):
             parts = getattr(target, "elts", [target])
             found += [p.id for p in parts if isinstance(p, ast.Name)]
@@ -603,6 +611,7 @@ def _methods(cls):
     "The methods and properties that a class documents: name, kind, function."
     kinds = {staticmethod: "staticmethod", classmethod: "classmethod", property: "property"}
     for name, value in vars(cls).items():
+        if type(value).__name__ == "_clsmethod": value = classmethod(value.f)  # made by `patch`
         f = getattr(value, "__func__", getattr(value, "fget", value))
         private = name.startswith("_") and not name.endswith("__")
         if private or name in ("__init__", "__new__") or isinstance(f, type): continue
