@@ -22,6 +22,7 @@ from zth.data import DATASETS, DataError
 
 # %% ../book/appendix/cli.ipynb #df51ff56
 def test_every_command_of_the_table_can_be_loaded():
+    assert "names" in COMMANDS
     for name, entry in COMMANDS.items():
         assert re.fullmatch(r"[a-z][a-z0-9-]*", name) and entry.help.endswith(".")
         assert command_at(entry.target, name) is not None

@@ -404,13 +404,13 @@ class BigramNet(CharModel):
         "The logarithm of the softmax of the logits."
         return self.forward(X).log_softmax(1)
 
-# %% ../book/02_bigram.ipynb #5875828f
+# %% ../book/02_bigram.ipynb #819d3869
 @patch
 def save(self: CharModel,
     path,  # where to write; an older file is replaced, in one step
 ) -> Path:
     "Write the model to one safetensors file, whose header says the rest as JSON."
-    from safetensors.torch import save_file
+    from safetensors.torch import save as to_bytes
     if self.vocab is None: raise ValueError(f"{self!r} is not fitted, so nothing to save")
     about = dict(model=type(self).__name__, settings={k: getattr(self, k) for k in self.settings},
                  chars=self.vocab.chars, terminator=self.vocab.itos[0])
@@ -418,18 +418,19 @@ def save(self: CharModel,
     path = Path(path)
     part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        save_file(arrays, part, metadata={"zth": json.dumps(about)})
+        part.write_bytes(to_bytes(arrays, metadata={"zth": json.dumps(about)}))
         os.replace(part, path)
     finally: part.unlink(missing_ok=True)
     return path
 
-# %% ../book/02_bigram.ipynb #379afb7d
+# %% ../book/02_bigram.ipynb #772f0232
 def _read(path):
     "The header and the arrays of a saved model."
     from safetensors import SafetensorError, safe_open
     try:
         with safe_open(path, "pt") as f:
             about = json.loads(f.metadata()["zth"])
+            for key in ("model", "settings", "chars", "terminator"): about[key]  # all there?
             return about, {k: f.get_tensor(k) for k in f.keys()}
     except (SafetensorError, TypeError, KeyError, ValueError):
         raise ValueError(f"{path} is not a model that zth has saved") from None

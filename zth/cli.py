@@ -24,7 +24,8 @@ class Entry:
 
 # %% ../book/appendix/cli.ipynb #a7e53034
 COMMANDS = {
-    # "gpt": Entry("zth.gpt:main", "Train the character-level GPT, or let it write."),
+    "names": Entry("zth.names:app",
+                   "Train a model on words of your own, let it write, measure it."),
 }
 
 # %% ../book/appendix/cli.ipynb #bec71023
