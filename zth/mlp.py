@@ -167,7 +167,7 @@ def step_sizes(
         raise ValueError(f"schedule is one of {', '.join(SCHEDULES)}, not {schedule!r}")
     return [lr * SCHEDULES[schedule](i / steps) for i in range(steps)]
 
-# %% ../book/03_mlp.ipynb #7c1aa1fb
+# %% ../book/03_mlp.ipynb #e9dd588c
 from contextlib import contextmanager
 
 @contextmanager
@@ -178,6 +178,7 @@ def one_thread():
     try: yield
     finally: torch.set_num_threads(before)
 
+# %% ../book/03_mlp.ipynb #2e7513a5
 @torch.no_grad()
 def train_chunks(
     model: MLPLanguageModel,  # changed in place
@@ -299,13 +300,14 @@ def fit(self: MLPLanguageModel,
         best.restore()
     return self
 
-# %% ../book/03_mlp.ipynb #01044f73
+# %% ../book/03_mlp.ipynb #8def4cfe
 def _parts(words, block):
     "Vocabulary and the windows of the three parts."
     from zth.bigram import split_words
     vocab, split = CharVocab.from_words(words), split_words(words)
     return vocab, split, [windows(part, vocab, block) for part in split]
 
+# %% ../book/03_mlp.ipynb #9d9ec798
 def _lecture_run(log, words, steps, seeds=(2147483647, 1, 2, 3, 4)):
     "The lecture's final network, once for each seed."
     vocab, _, ((X, Y), dev, _) = _parts(words, 3)
@@ -322,6 +324,7 @@ def _lecture_run(log, words, steps, seeds=(2147483647, 1, 2, 3, 4)):
             log.row(kind="sample", names=model.sample(20, g, draw=race))
             log.row(kind="embedding", C=[[round(c, 4) for c in row] for row in model.C.tolist()])
 
+# %% ../book/03_mlp.ipynb #ea55330e
 def _sizes_run(log, words, steps, seeds=(0, 1, 2)):
     "Hidden layers of nine sizes, three seeds each."
     vocab, _, ((X, Y), dev, _) = _parts(words, 3)
