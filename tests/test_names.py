@@ -365,7 +365,7 @@ def test_an_interrupt_leaves_the_older_model_as_it_was():
         before = Path("m").read_bytes()
         status, out, err = call("train", "words.txt", "--model", "slow", "--out", "m")
         assert status == 130 and err.endswith("m is as it was\n") and Path("m").read_bytes() == before
-        with mock.patch("safetensors.torch.save_file", side_effect=KeyboardInterrupt):
+        with mock.patch("safetensors.torch.save", side_effect=KeyboardInterrupt):
             assert call("train", "words.txt", "--model", "bigram", "--out", "m")[0] == 130
         assert Path("m").read_bytes() == before and len(list(at.iterdir())) == 2
 
@@ -410,7 +410,7 @@ def test_a_step_size_too_large_is_one_line():
 def test_a_full_disk_is_one_line():
     with desk(words="ada\nbo\n") as at:
         full = OSError(28, "No space left on device")
-        with mock.patch("safetensors.torch.save_file", side_effect=full):
+        with mock.patch("safetensors.torch.save", side_effect=full):
             status, out, err = call("train", "words.txt", "--model", "bigram", "--out", "m")
         assert (status, err) == (1, "zth: --out m: No space left on device\n")
         assert [p.name for p in at.iterdir()] == ["words.txt"]
