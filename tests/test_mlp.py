@@ -5,7 +5,7 @@ import pytest
 
 from zth.mlp import *
 
-# %% ../book/03_mlp.ipynb #4a957409
+# %% ../book/03_mlp.ipynb #5ea60da0
 import math
 import os
 import string

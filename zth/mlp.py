@@ -24,19 +24,20 @@ def build_dataset(
     "All contexts of all words, filled up with terminators at the start, and what follows each."
     return windows(words, vocab or CharVocab.from_words(words), block_size)
 
-# %% ../book/03_mlp.ipynb #1c11e129
+# %% ../book/03_mlp.ipynb #d36bb226
 def conditional_entropy(
     X: torch.Tensor,  # (N, block) int64 contexts
     Y: torch.Tensor,  # (N,) int64, what followed each
-) -> float:  # nats per example
+) -> float:  # nats (natural logarithm) per example
     "The lowest mean NLL that any function of the context can reach on these examples."
-    rows, which = X.unique(dim=0, return_inverse=True)  # (M, block), (N,)
+    rows, which = X.unique(dim=0, return_inverse=True)  # different contexts; which one each is
     N = torch.zeros(len(rows), int(Y.max()) + 1, dtype=torch.float64)
-    N.index_put_((which, Y), torch.ones(len(Y), dtype=torch.float64), accumulate=True)
+    one = torch.ones(len(Y), dtype=torch.float64)
+    N.index_put_((which, Y), one, accumulate=True)  # N[which, Y] += 1, repetitions included
     p = N / N.sum(1, keepdim=True)
     return -(N * p.log().nan_to_num(neginf=0)).sum().item() / len(Y)
 
-# %% ../book/03_mlp.ipynb #4a8a580f
+# %% ../book/03_mlp.ipynb #7e7daecc
 class MLPLanguageModel(CharModel):
     "Characters as points, a hidden layer with tanh, and a softmax over the next character."
     settings = ("block", "n_embd", "n_hidden", "init", "direct")
@@ -75,7 +76,7 @@ class MLPLanguageModel(CharModel):
             if name == "W3": setattr(self, name, torch.zeros(shape))  # it starts out of the way
             else: setattr(self, name, torch.randn(shape, generator=generator))
         if self.init == "scaled":
-            self.W1 *= 5 / 3 / len(self.W1) ** 0.5  # tanh neither saturates nor idles
+            self.W1 *= 5 / 3 / len(self.W1) ** 0.5  # keeps the sums near one, see exercise E02
             self.b1 *= 0.01
             self.W2 *= 0.01  # no opinion yet: the first loss is that of a uniform guess
             self.b2 *= 0
@@ -300,14 +301,14 @@ def fit(self: MLPLanguageModel,
         best.restore()
     return self
 
-# %% ../book/03_mlp.ipynb #8def4cfe
+# %% ../book/03_mlp.ipynb #946ba5e2
 def _parts(words, block):
     "Vocabulary and the windows of the three parts."
     from zth.bigram import split_words
     vocab, split = CharVocab.from_words(words), split_words(words)
     return vocab, split, [windows(part, vocab, block) for part in split]
 
-# %% ../book/03_mlp.ipynb #9d9ec798
+# %% ../book/03_mlp.ipynb #f909c553
 def _lecture_run(log, words, steps, seeds=(2147483647, 1, 2, 3, 4)):
     "The lecture's final network, once for each seed."
     vocab, _, ((X, Y), dev, _) = _parts(words, 3)
@@ -324,7 +325,7 @@ def _lecture_run(log, words, steps, seeds=(2147483647, 1, 2, 3, 4)):
             log.row(kind="sample", names=model.sample(20, g, draw=race))
             log.row(kind="embedding", C=[[round(c, 4) for c in row] for row in model.C.tolist()])
 
-# %% ../book/03_mlp.ipynb #ea55330e
+# %% ../book/03_mlp.ipynb #77abecbd
 def _sizes_run(log, words, steps, seeds=(0, 1, 2)):
     "Hidden layers of nine sizes, three seeds each."
     vocab, _, ((X, Y), dev, _) = _parts(words, 3)
