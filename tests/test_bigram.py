@@ -5,7 +5,7 @@ import pytest
 
 from zth.bigram import *
 
-# %% ../book/02_bigram.ipynb #9089791c
+# %% ../book/02_bigram.ipynb #2cde8468
 import json
 import math
 import os
@@ -648,7 +648,7 @@ def test_check_split_refuses():
     })
     assert "copy" in said["in place"] and "same seed" in said["no seed"] and "once" in said["twice"]
 
-# %% ../book/02_bigram.ipynb #4db582c9
+# %% ../book/02_bigram.ipynb #692e7d12
 def test_smoothing_table_of_the_lecture_data():
     if ws := canonical():
         tr, dv, te = split_words(ws)

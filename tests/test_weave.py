@@ -320,12 +320,14 @@ def test_a_figure_is_the_same_bytes_each_time():
 
 # %% ../book/appendix/weave.ipynb #b40c8e74
 def test_cell_tags_follow_the_grammar():
-    assert cell_tags("#| export\nx = 1") == {} == cell_tags("#| test named\nassert 1")
+    assert cell_tags("#| export\nx = 1") == {}
+    assert cell_tags("#| test named\nassert 1") == {"tags": ["remove-output"]}
     assert cell_tags("#| hide\nx = 1") == cell_tags("#| test\nx = 1") == {"tags": ["remove-cell"]}
     assert cell_tags("#| test\n#| fold: Helpers\nx = 1") == {}
     assert cell_tags("#| eval: false\nx = 1") == {"tags": ["skip-execution"]}
     for mark in MARKS:
-        assert cell_tags(f"#| test far\n#| {mark}\nx = 1") == {"tags": ["skip-execution"]}
+        far = cell_tags(f"#| test far\n#| {mark}\nx = 1")
+        assert far == {"tags": ["remove-output", "skip-execution"]}
     both = cell_tags("#| label: fig-a\n#| fig-cap: A: line.\n#| fig-alt: It rises.\n1")
     assert both["mystnb"]["figure"] == {"name": "fig-a", "caption": "A: line."}
     assert both["mystnb"]["image"] == {"alt": "It rises."}

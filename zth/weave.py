@@ -364,7 +364,7 @@ def cell_tags(
     helper = given.get("test") == "" and "fold:" not in given  # of tests; shown if it has a title
     hidden = {"hide", "default_exp"} & given.keys() or helper
     tags = {"remove-cell": hidden, "remove-input": "hide_input" in given,
-            "remove-output": "hide_output" in given,
+            "remove-output": "hide_output" in given or given.get("test"),  # a check says nothing
             "skip-execution": {"eval:", *MARKS} & given.keys()}  # a page builds anywhere
     meta = {"tags": [tag for tag, wanted in tags.items() if wanted]}
     if "label:" in given:
