@@ -5,7 +5,7 @@ import pytest
 
 from zth.mlp import *
 
-# %% ../book/03_mlp.ipynb #5ea60da0
+# %% ../book/03_mlp.ipynb #90689f74
 import math
 import os
 import string
@@ -13,7 +13,8 @@ import string
 import pytest
 import torch
 import torch.nn.functional as F
-from zth.bigram import CharDataset, CharModel, CharVocab, TrigramCounts, split_words, windows
+from zth.bigram import BigramCounts, CharDataset, CharModel, CharVocab, TrigramCounts
+from zth.bigram import race, split_words, windows
 from zth.check import refuses, same
 from zth.data import names, sample_names
 
@@ -32,6 +33,10 @@ def small(**settings):
     m = MLPLanguageModel(v, **{"n_embd": 4, "n_hidden": 16, "generator": gen(), **settings})
     return m, *windows(sample_names()[:400], v, m.block)
 
+class Rows_(list):
+    "A log that is kept in memory."
+    def row(self, **values): self.append(values)
+
 # %% ../book/03_mlp.ipynb #15b54f04
 def test_five_names_give_32_examples():
     five_names = ["emma", "olivia", "ava", "isabella", "sophia"]
@@ -49,7 +54,7 @@ def test_parts_of_a_data_set_share_their_vocabulary():
     with pytest.raises(ValueError, match="'e'"): build_dataset(["e"], 2, v)
     with pytest.raises(ValueError, match="at least 1"): build_dataset(["a"], 0)
 
-# %% ../book/03_mlp.ipynb #f5cc6653
+# %% ../book/03_mlp.ipynb #195356fa
 def test_conditional_entropy_in_closed_form():
     A = torch.tensor([[0, 0], [0, 0], [0, 1], [0, 0], [0, 0], [2, 1]])
     B = torch.tensor([1, 2, 0, 1, 1, 5])
@@ -64,6 +69,20 @@ def test_conditional_entropy_in_closed_form():
             same(conditional_entropy(A, B), by_counts, 1e-5)
     longer = [conditional_entropy(*windows(sample_names(), v, b)) for b in (1, 2, 3, 5, 8)]
     assert longer == sorted(longer, reverse=True) and 0 < longer[-1] < longer[0] < math.log(len(v))
+
+# %% ../book/03_mlp.ipynb #9a55ecba
+def test_conditional_entropy_needs_no_table():
+    A = torch.tensor([[0, 0], [0, 0], [0, 1], [0, 0], [0, 0], [2, 1]])
+    B = torch.tensor([1, 2, 0, 1, 1, 5])
+    for twin_ in (B * 10**12, B - 1, -B):  # a table with a column for each would not fit, or be wrong
+        same(conditional_entropy(A, twin_), conditional_entropy(A, B), tol=0)
+    assert math.copysign(1, conditional_entropy(A[:1], B[:1])) == 1  # 0.0, and not -0.0
+
+# %% ../book/03_mlp.ipynb #16457aca
+def test_conditional_entropy_needs_examples():
+    A, B = torch.zeros(6, 2, dtype=torch.int64), torch.zeros(6, dtype=torch.int64)
+    for C_, Y_ in ((A, B[:3]), (A[:3], B), (A[:0], B[:0])):
+        with pytest.raises(ValueError, match="expected examples"): conditional_entropy(C_, Y_)
 
 # %% ../book/03_mlp.ipynb #92071ea1
 def test_floors_of_the_lecture_data():
@@ -82,7 +101,7 @@ def test_splitting_then_windowing_loses_nothing():
     def as_numbers(A, B): return ((A * len(v) ** torch.arange(3)).sum(1) * len(v) + B).sort().values
     assert torch.equal(as_numbers(*map(torch.cat, zip(*parts))), as_numbers(A, B))
 
-# %% ../book/03_mlp.ipynb #bfb9a3d9
+# %% ../book/03_mlp.ipynb #af122b6f
 def test_the_class_computes_what_the_formula_says():
     m, A, B = small(block=4, direct=True)
     m.W3 += torch.randn(m.W3.shape, generator=gen())
@@ -102,7 +121,7 @@ def test_sizes_of_the_lectures_networks():
         assert sum(p.numel() for p in m.parameters()) == count
         assert [tuple(p.shape) for p in m.parameters()] == list(m._shapes().values())
 
-# %% ../book/03_mlp.ipynb #56e9f0c2
+# %% ../book/03_mlp.ipynb #e7941a2e
 def test_first_losses_of_the_lecture():
     if ws := canonical():
         v = CharVocab(string.ascii_lowercase)
@@ -115,19 +134,42 @@ def test_first_losses_of_the_lecture():
         picks = torch.randint(0, len(A), (32,), generator=g)
         same(F.cross_entropy(m(A[picks]), B[picks]).item(), 27.8817, tol=1e-5)
 
-# %% ../book/03_mlp.ipynb #f592aed3
+# %% ../book/03_mlp.ipynb #a3e4f94b
+def test_numpys_integers_become_pythons():
+    import numpy
+    m = MLPLanguageModel(None, numpy.int64(2), numpy.int32(3), numpy.uint8(5), direct=1)
+    assert [type(getattr(m, k)) for k in m.settings] == [int, int, int, str, bool]
+
+# %% ../book/03_mlp.ipynb #6e9c0515
+def test_no_examples_have_no_logits():
+    for direct in (False, True):
+        m, A, B = small(direct=direct)
+        assert m(A[:0]).shape == (0, len(m.vocab))
+
+# %% ../book/03_mlp.ipynb #4779fc10
+def test_an_unfitted_network_says_so():
+    A, B = small()[1:]
+    m = MLPLanguageModel()
+    for use in (m.parameters, lambda: m(A), lambda: m.log_probs(A), lambda: evaluate(m, A, B)):
+        with pytest.raises(ValueError, match="not fitted"): use()
+
+# %% ../book/03_mlp.ipynb #2b905a77
 def test_the_model_says_what_is_wrong():
     v = CharVocab("ab")
     for make, message in (
         (lambda: MLPLanguageModel(v), "torch.Generator"),
         (lambda: MLPLanguageModel(block=0), "block must be at least 1"),
         (lambda: MLPLanguageModel(n_hidden=0), "n_hidden must be"),
+        (lambda: MLPLanguageModel(n_embd=0), "n_embd must be"),
+        (lambda: MLPLanguageModel(block=2.5), "block must be a whole number, not 2.5"),
+        (lambda: MLPLanguageModel(v, generator=1), "torch.Generator"),
+        (lambda: MLPLanguageModel("abc", generator=gen()), "expected a CharVocab, not 'abc'"),
         (lambda: MLPLanguageModel(init="zeros"), "'zeros'"),
         (lambda: MLPLanguageModel().nll(["a"]), "not fitted"),
     ):
         with pytest.raises(ValueError, match=message): make()
 
-# %% ../book/03_mlp.ipynb #4fa43006
+# %% ../book/03_mlp.ipynb #6b0252ac
 def test_steps_by_hand_equal_autograd():
     def by_autograd(params, X, Y, lrs, decay):
         params = [weights.clone().requires_grad_() for weights in params]
@@ -156,7 +198,7 @@ def test_steps_by_hand_equal_autograd():
         same(got.tolist(), want, tol=1e-10)
         for weights, twin_p in zip(params, after): same(weights, twin_p.detach(), tol=1e-10)
 
-# %% ../book/03_mlp.ipynb #f6b51d13
+# %% ../book/03_mlp.ipynb #c2dec79c
 def test_steps_by_hand_have_the_right_slope():
     m, A, B = small()
     params, rows_ = [weights.double() for weights in m.parameters()], slice(0, 64)
@@ -172,7 +214,7 @@ def test_steps_by_hand_have_the_right_slope():
         down[k].view(-1)[spot] -= 1e-5
         same((value_at(up) - value_at(down)) / 2e-5, (weights - twin_p).view(-1)[spot].item(), tol=1e-6)
 
-# %% ../book/03_mlp.ipynb #31bf903a
+# %% ../book/03_mlp.ipynb #6bc70d36
 def test_schedules_scale_the_step_size():
     assert step_sizes(0.1, 200_000)[99_999] == 0.1 and step_sizes(0.1, 200_000)[100_000] == 0.1 * 0.1
     assert step_sizes(3.0, 5, "constant") == [3.0] * 5
@@ -180,8 +222,10 @@ def test_schedules_scale_the_step_size():
     assert step_sizes(0.1, 0) == []
     with pytest.raises(ValueError, match="one of constant, step, linear, not 'cosine'"):
         step_sizes(0.1, 10, "cosine")
+    with pytest.raises(ValueError, match="steps must be at least 0, not -1"): step_sizes(0.1, -1)
+    with pytest.raises(ValueError, match="steps must be a whole number"): step_sizes(0.1, 1.5)
 
-# %% ../book/03_mlp.ipynb #fb33cc56
+# %% ../book/03_mlp.ipynb #3141f3d3
 def test_training_takes_the_lectures_batches():
     m, A, B = small(n_embd=2, n_hidden=8)
     m.C, m.W1, m.b1, m.W2, m.b2 = (weights.double() for weights in m.parameters())
@@ -211,6 +255,50 @@ def test_training_is_repeatable_and_learns():
     floor_ = conditional_entropy(A, B)
     assert floor_ < evaluate(first, A, B) < math.log(len(first.vocab)) < before
 
+# %% ../book/03_mlp.ipynb #59559172
+def test_training_says_which_number_is_wrong():
+    m, A, B = small()
+    for bad, least in (dict(batch=0), 1), (dict(steps=-1), 0), (dict(steps=2.5), "whole"):
+        with pytest.raises(ValueError, match=f"{[*bad][0]} must be a.*{least}"):
+            train(m, A, B, **{"steps": 3, **bad}, generator=gen())
+
+# %% ../book/03_mlp.ipynb #ac941f0b
+def test_chunks_need_steps_and_weights():
+    m, A, B = small()
+    with pytest.raises(ValueError, match="chunk must be at least 1"):
+        next(train_chunks(m, A, B, [0.1], generator=gen(), chunk=0))
+    with pytest.raises(ValueError, match="not fitted"):
+        train(MLPLanguageModel(), A, B, 1, generator=gen())
+
+# %% ../book/03_mlp.ipynb #241eb3da
+def test_training_passes_every_option_on():
+    (m, A, B), twin_ = small(), small()[0]
+    train(m, A, B, 5, lr=0.2, schedule="constant", batch=8, decay=0.3, generator=gen(2))
+    rows_ = torch.randint(0, len(A), (5, 8), generator=gen(2))
+    sgd_steps(twin_.parameters(), A[rows_], B[rows_], [0.2] * 5, 0.3)
+    for p_, q_ in zip(m.parameters(), twin_.parameters()): same(p_, q_, tol=1e-6)
+
+# %% ../book/03_mlp.ipynb #29d1d112
+def test_an_infinite_loss_is_noticed():
+    m, A, B = small()
+    m.b2[:], m.b2[B[0]] = 3e38, -3e38
+    with pytest.raises(FloatingPointError, match="become inf"):
+        train(m, A[:1], B[:1], 1, generator=gen())
+
+# %% ../book/03_mlp.ipynb #42ba23ad
+def test_a_last_step_into_the_void_is_noticed():
+    m, A, B = small()  # the only loss is a number, and the weights after it are none
+    with pytest.raises(FloatingPointError, match="become nan"):
+        train(m, A, B, 1, lr=1e39, schedule="constant", generator=gen())
+
+# %% ../book/03_mlp.ipynb #0cea1cfc
+def test_one_bad_weight_is_noticed():
+    m, A, B = small()
+    m.C[-1] = math.nan  # the point of a character that is in no context
+    seen_rows = (A != len(m.C) - 1).all(1)
+    with pytest.raises(FloatingPointError, match="become nan"):
+        train(m, A[seen_rows], B[seen_rows], 1, generator=gen())
+
 # %% ../book/03_mlp.ipynb #63d30465
 def test_one_thread_is_put_back():
     inside, outside = [], torch.get_num_threads()
@@ -222,11 +310,11 @@ def test_one_thread_is_put_back():
         assert inside == [1] and torch.get_num_threads() == 2
     finally: torch.set_num_threads(outside)
 
-# %% ../book/03_mlp.ipynb #9f47c02b
+# %% ../book/03_mlp.ipynb #4558a29e
 def test_training_says_what_is_wrong():
     m, A, B = small()
     with pytest.raises(ValueError, match="torch.Generator"): train(m, A, B, 10)
-    with pytest.raises(ValueError, match="at least 1 example"):
+    with pytest.raises(ValueError, match="batch must be at least 1"):
         train(m, A, B, 10, batch=0, generator=gen())
     with pytest.raises(FloatingPointError, match="smaller step size than 1e\\+30"):
         train(m, A, B, 10, lr=1e30, generator=gen())
@@ -243,7 +331,20 @@ def test_the_sweep_visits_every_step_size():
     picks = torch.cat([torch.randint(0, len(A), (n, 32), generator=g) for n in (200, 100)])
     same(costs, sgd_steps(m2.parameters(), A[picks], B[picks], (10**expo).tolist()), tol=1e-4)
 
-# %% ../book/03_mlp.ipynb #5ff7fc98
+# %% ../book/03_mlp.ipynb #12bc031f
+def test_the_sweep_takes_batches_of_any_size():
+    (m, A, B), m2 = small(), small()[0]
+    expo, costs = lr_sweep(m, A, B, -2, -1, 3, batch=4, generator=gen(1))
+    rows_ = torch.randint(0, len(A), (3, 4), generator=gen(1))
+    same(costs, sgd_steps(m2.parameters(), A[rows_], B[rows_], (10**expo).tolist()), tol=1e-5)
+
+# %% ../book/03_mlp.ipynb #d3f989a8
+def test_a_sweep_needs_steps():
+    m, A, B = small()
+    with pytest.raises(ValueError, match="steps must be at least 1"):
+        lr_sweep(m, A, B, steps=0, generator=gen())
+
+# %% ../book/03_mlp.ipynb #49a6eb55
 def test_fit_keeps_the_best_weights():
     ws = sample_names()[:60]
     m = MLPLanguageModel(block=3, n_embd=8, n_hidden=64, init="scaled")
@@ -258,7 +359,51 @@ def test_fit_keeps_the_best_weights():
     same(last.nll(ws[40:]), costs[-1], tol=1e-6)
     assert "dev" not in last.history[0]
 
-# %% ../book/03_mlp.ipynb #9fcfbcba
+# %% ../book/03_mlp.ipynb #56642f29
+def test_fit_is_a_start_and_a_training():
+    how, ws = dict(lr=0.2, schedule="linear", batch=8, decay=0.05), sample_names()[:60]
+    v, g_ = CharVocab.from_words(ws), gen()
+    m = MLPLanguageModel(block=2, n_embd=3, n_hidden=6)
+    m.fit(ws, v, steps=90, eval_every=40, generator=gen(), **how)
+    twin_ = MLPLanguageModel(v, 2, 3, 6, generator=g_)
+    costs = train(twin_, *windows(ws, v, 2), 90, generator=g_, **how)
+    for p_, q_ in zip(m.parameters(), twin_.parameters()): same(p_, q_, tol=1e-5)
+    assert [r["step"] for r in m.history] == [40, 80, 90]
+    same([r["batch"] for r in m.history], [c.mean().item() for c in costs.split(40)], tol=1e-4)
+
+# %% ../book/03_mlp.ipynb #e2ab3901
+def test_a_look_records_the_mean_of_the_last_chunk():
+    ws, g_ = sample_names()[:60], gen()
+    v = CharVocab.from_words(ws)
+    m = MLPLanguageModel(None, 2, 3, 6).fit(ws, steps=210, eval_every=300, generator=gen())
+    twin_ = MLPLanguageModel(v, 2, 3, 6, generator=g_)
+    costs = train(twin_, *windows(ws, v, 2), 210, generator=g_)
+    same(m.history[0]["batch"], costs[200:].mean().item(), tol=1e-4)  # of the last chunk
+
+# %% ../book/03_mlp.ipynb #7c743bf1
+def test_a_refused_fit_leaves_the_weights():
+    v = CharVocab("abc")
+    m = MLPLanguageModel(block=2, n_embd=2, n_hidden=4).fit(["abc", "ab"], v, steps=20, generator=gen())
+    kept_ = [p_.clone() for p_ in m.parameters()]
+    for bad in (dict(schedule="cosine"), dict(batch=0), dict(batch=1.5), dict(dev=["z"]), dict(dev=[]),
+                dict(steps=1.5), dict(steps=-1), dict(eval_every=0), dict(vocab=CharVocab("abx")),
+                dict(generator=None), dict(generator=1)):
+        with pytest.raises(ValueError): m.fit(["abcd", "b"], **{"generator": gen(), **bad})
+        assert m.vocab is v and all(map(torch.equal, m.parameters(), kept_)), bad
+    with pytest.raises(TypeError): m.fit(["abcd"], dev="ab", generator=gen())
+    assert m.vocab is v and all(map(torch.equal, m.parameters(), kept_))
+
+# %% ../book/03_mlp.ipynb #78aa9c3e
+def test_dev_may_be_anything_with_words_in_it():
+    import numpy
+    ws, how = ["abc", "ab", "b"], dict(steps=30, eval_every=numpy.int64(10), batch=numpy.int64(4))
+    seen_rows = []
+    for dev_ in (ws, tuple(ws), numpy.array(ws), (w_ for w_ in ws)):
+        m = MLPLanguageModel(block=2, n_embd=2, n_hidden=4).fit(ws, dev=dev_, generator=gen(), **how)
+        seen_rows.append(m.history)
+    assert len(seen_rows[0]) == 3 and "dev" in seen_rows[0][0] and seen_rows == [seen_rows[0]] * 4
+
+# %% ../book/03_mlp.ipynb #910fc866
 def test_ctrl_c_keeps_the_best_weights():
     import zth.mlp as module
     real, n_calls = module.sgd_steps, []
@@ -278,7 +423,7 @@ def test_ctrl_c_keeps_the_best_weights():
     same(m.nll(ws[40:]), min(r["dev"] for r in m.history), tol=1e-6)
     assert all(p.isfinite().all() for p in m.parameters())
 
-# %% ../book/03_mlp.ipynb #03154b91
+# %% ../book/03_mlp.ipynb #17a91bc7
 def test_a_fitted_network_comes_back_from_its_file():
     import pathlib, tempfile
     for direct in (False, True):
@@ -291,7 +436,7 @@ def test_a_fitted_network_comes_back_from_its_file():
         assert all(torch.equal(p, q) for p, q in zip(m.parameters(), again_.parameters()))
         assert again_.sample(5, gen()) == m.sample(5, gen()) and again_.nll(["李"]) == m.nll(["李"])
 
-# %% ../book/03_mlp.ipynb #84f44b40
+# %% ../book/03_mlp.ipynb #94407b39
 def test_fit_on_odd_files():
     for ws, block in ((["a"], 1), (["ab", "ab"], 2), (["🚀", "ö", "ö"], 1), (["ab"] * 5 + ["b"], 2)):
         m = MLPLanguageModel(block=block, n_embd=2, n_hidden=8, init="scaled")
@@ -304,6 +449,8 @@ def test_fit_on_odd_files():
     with pytest.raises(ValueError, match="torch.Generator"): MLPLanguageModel().fit(["abcd"])
     with pytest.raises(ValueError, match="'z'"):
         MLPLanguageModel().fit(["abcd"], dev=["z"], generator=gen())
+    with pytest.raises(ValueError, match="eval_every must be at least 1"):
+        MLPLanguageModel().fit(["abcd"], eval_every=0, generator=gen())
 
 # %% ../book/03_mlp.ipynb #2546bfae
 def test_a_diverging_fit_says_so_and_keeps_the_best():
@@ -311,7 +458,36 @@ def test_a_diverging_fit_says_so_and_keeps_the_best():
     with pytest.raises(FloatingPointError, match="smaller step size"):
         m.fit(sample_names()[:50], steps=400, lr=1e30, generator=gen())
 
-# %% ../book/03_mlp.ipynb #bd1ca477
+# %% ../book/03_mlp.ipynb #d122f519
+def test_the_rows_of_the_lectures_run():
+    from zth.mlp import _lecture_run
+    log_, ws = Rows_(), sample_names()[:150]
+    _lecture_run(log_, ws, 1200, seeds=(5,))
+    v, parts_, g_ = CharVocab.from_words(ws), split_words(ws), gen(5)
+    m = MLPLanguageModel(v, 3, 10, 200, generator=g_)
+    A, B = windows(parts_[0], v, 3)
+    costs = train(m, A, B, 1200, generator=g_)
+    assert [r.get("step") for r in log_] == [500, 1500, None, None, None]
+    same([r["loss"] for r in log_[:2]], [c.mean().item() for c in costs.split(1000)], tol=1e-4)
+    assert log_[2]["first"] == costs[0] and log_[2]["steps"] == 1200 and log_[2]["seed"] == 5
+    same([log_[2]["train"], log_[2]["dev"]], [evaluate(m, A, B), m.nll(parts_[1])], tol=1e-6)
+    assert log_[3]["names"] == m.sample(20, gen(15), draw=race)
+    same(torch.tensor(log_[4]["C"]), m.C, tol=1e-4)
+
+# %% ../book/03_mlp.ipynb #1e8fb314
+def test_the_rows_of_the_nine_sizes():
+    from zth.mlp import _sizes_run
+    log_, ws = Rows_(), sample_names()[:100]
+    _sizes_run(log_, ws, 5, seeds=(0, 7))
+    assert [(r["hidden"], r["seed"]) for r in log_] == [
+        (n, k) for n in (5, 10, 20, 50, 100, 200, 300, 500, 1000) for k in (0, 7)]
+    v, parts_, g_ = CharVocab.from_words(ws), split_words(ws), gen(7)
+    m = MLPLanguageModel(v, n_hidden=10, init="scaled", generator=g_)
+    train(m, *windows(parts_[0], v, 3), 5, generator=g_)
+    same([log_[3]["train"], log_[3]["dev"]], [m.nll(parts_[0]), m.nll(parts_[1])], tol=1e-6)
+    assert log_[3]["parameters"] == sum(p_.numel() for p_ in m.parameters()) and log_[3]["steps"] == 5
+
+# %% ../book/03_mlp.ipynb #a7cf0c87
 def test_the_repositorys_mlp_is_ours_in_another_order():
     torch.manual_seed(0)
     ws = sample_names()[:50]
@@ -343,7 +519,17 @@ def test_the_repositorys_mlp_does_not_see_the_future():
     assert torch.equal(out[:, :3], z2[:, :3])  # before the change
     assert (out[:, 3:5] != z2[:, 3:5]).any(-1).all() and torch.equal(out[:, 5], z2[:, 5])
 
-# %% ../book/03_mlp.ipynb #969dad68
+# %% ../book/03_mlp.ipynb #e9764b87
+def test_the_blank_fills_the_start_of_a_row():
+    torch.manual_seed(0)
+    net_, ids = MLP(9, block_size=3), torch.randint(0, 9, (4, 6), generator=gen())
+    out = net_(ids)[0]
+    with torch.no_grad(): net_.wte.weight[-1] += 1
+    z2 = net_(ids)[0]
+    assert (out[:, :2] != z2[:, :2]).any(-1).all() and torch.equal(out[:, 2:], z2[:, 2:])
+    for size in ((0, 6), (4, 0), (4, 1)): assert net_(ids[:size[0], :size[1]])[0].shape == (*size, 9)
+
+# %% ../book/03_mlp.ipynb #2dd8f945
 def test_check_shapes_refuses():
     from zth.mlp import check_shapes
     good = dict(examples=8, embedded=(16, 4, 8), hidden=[32, 50], parameters=3243, uniform=3.296)
@@ -353,14 +539,18 @@ def test_check_shapes_refuses():
         "flat": {**good, "embedded": (16, 32)}, "transposed": {**good, "hidden": (50, 32)},
         "one point": {**good, "hidden": (8, 50)}, "no biases": {**good, "parameters": 3243 - 77},
         "base two": {**good, "uniform": 4.755}, "number for shape": {**good, "embedded": 512},
+        "nearly": {**good, "parameters": 3249}, "one off": {**good, "parameters": 3244},
+        "list": list(good.values()),
     })
+    assert "biases" in said["nearly"] and "expected a dict, got list" in said["list"]
     assert "each end" in said["letters only"] and "biases" in said["no biases"]
 
-# %% ../book/03_mlp.ipynb #217c205d
+# %% ../book/03_mlp.ipynb #6def0714
 def test_check_strides_refuses():
     from zth.mlp import check_strides
     def good_strides(shape): return tuple(math.prod(shape[k + 1:]) for k in range(len(shape)))
     def good_place(strides, index): return sum(s * i for s, i in zip(strides, index))
+    def end_only(s, i): return 5 if s == (1, 3) else math.prod(k + 1 for k in i) - 1
     def stub(*a): raise NotImplementedError
     check_strides((good_strides, good_place))
     check_strides((lambda shape: list(good_strides(shape)), good_place))
@@ -372,6 +562,10 @@ def test_check_strides_refuses():
         "shape": (lambda s: s, good_place),
         "product": (good_strides, lambda s, i: math.prod(a * b for a, b in zip(s, i))),
         "sorted": (good_strides, lambda s, i: good_place(sorted(s, reverse=True), i)),
+        "two dimensions": (lambda s: (s[-1],) * (len(s) - 1) + (1,), good_place),
+        "three dimensions": (lambda s: good_strides(s) if len(s) < 4 else
+                             (math.prod(s[1:]), *[s[-1]] * (len(s) - 2), 1), good_place),
+        "the end only": (good_strides, end_only),
     })
 
 # %% ../book/03_mlp.ipynb #acec08c2
@@ -394,7 +588,23 @@ def test_check_output_refuses():
     })
     assert "number of examples" in said["sum"] and "add their shares" in said["mean of the bias"]
 
-# %% ../book/03_mlp.ipynb #773c66a1
+# %% ../book/03_mlp.ipynb #9f89ef15
+def test_the_rows_of_the_search():
+    from zth.mlp import _search_run
+    log_, ws = Rows_(), sample_names()[:200]
+    _search_run(log_, ws, 20, (("lr", (0.1, 0.2)),), (2147483647, 1))
+    parts_, v, end_ = split_words(ws), CharVocab.from_words(ws), log_[4]
+    setting_ = {k: end_[k] for k in START}
+    m, cost = trial(parts_, v, setting_, 20)[:2]
+    old_, new_ = ([w_ for w_ in parts_[1] if (w_ in parts_[0]) == k] for k in (True, False))
+    assert new_ and end_["dev_old"] == (m.nll(old_) if old_ else None)
+    same([end_["test"], end_["dev_new"]], [m.nll(parts_[2]), m.nll(new_)], tol=1e-6)
+    same([end_["train"], end_["dev"]], [cost, m.nll(parts_[1])], tol=1e-6)
+    same(log_[0]["dev"]["bigrams"], BigramCounts(1).fit(parts_[0], v).nll(parts_[1]), tol=0)
+    assert log_[3]["seed"] == 1 and log_[3]["dev"] == trial(parts_, v, setting_, 20, 1)[2]
+    assert log_[5]["names"] == m.sample(20, gen(2147483657))
+
+# %% ../book/03_mlp.ipynb #da286251
 def test_search_keeps_the_best_of_each_stage():
     ws, seen_rows = split_words(sample_names()[:120]), []
     v = CharVocab.from_words(sample_names())
@@ -418,11 +628,42 @@ def test_a_trial_is_repeatable_and_leaves_the_test_part_alone():
     same(one[2], one[0].nll(ws[1]), tol=0)
     assert trial(ws, v, setting_, 50, seed=1)[2] != one[2]
 
-# %% ../book/03_mlp.ipynb #1890c563
+# %% ../book/03_mlp.ipynb #ea800390
+def test_a_trial_follows_its_setting():
+    ws = [*split_words(sample_names()[:120])[:2], None]
+    v = CharVocab.from_words(sample_names())
+    setting_ = {**START, "n_hidden": 10, "block": 2, "batch": 8, "decay": 0.01}
+    one = trial(ws, v, setting_, 50)
+    same(one[1], evaluate(one[0], *windows(ws[0], v, 2)), tol=0)
+    for other_ in (dict(decay=0.0), dict(schedule="linear"), dict(lr=0.2), dict(batch=9),
+                   dict(init="scaled"), dict(n_embd=9), dict(direct=True)):
+        assert trial(ws, v, {**setting_, **other_}, 50)[2] != one[2], other_
+
+# %% ../book/03_mlp.ipynb #06ec439e
+def test_search_goes_on_from_the_best():
+    ws, seen_rows = split_words(sample_names()[:120]), []
+    v = CharVocab.from_words(sample_names())
+    stages_ = (("init", ("normal", "scaled")), ("n_hidden", (5,)))
+    search(ws, v, 100, stages_, lambda **row: seen_rows.append(row))
+    assert seen_rows[1]["dev"] < seen_rows[0]["dev"] and seen_rows[2]["init"] == "scaled"
+
+# %% ../book/03_mlp.ipynb #530be601
+def test_of_equal_values_search_keeps_the_first():
+    ws, v = split_words(sample_names()[:120]), CharVocab.from_words(sample_names())
+    top = search(ws, v, 0, (("n_hidden", (5,)), ("lr", (0.3, 0.1, 0.2))))
+    assert top == {**START, "n_hidden": 5}  # without steps all step sizes are equal: none is better
+
+# %% ../book/03_mlp.ipynb #d599c48f
+def test_search_knows_its_knobs():
+    ws, v = split_words(sample_names()[:120]), CharVocab.from_words(sample_names())
+    with pytest.raises(ValueError, match="no knob 'foo'; there are block, n_embd"):
+        search(ws, v, 5, (("foo", (1, 2)),))
+
+# %% ../book/03_mlp.ipynb #17910d4f
 def test_the_commands_write_logs():
     import json, pathlib, tempfile
     import zth.data
-    from zth.mlp import _lecture_run, _search_run, _sizes_run, main
+    from zth.mlp import _search_run, main
     with tempfile.TemporaryDirectory() as folder:
         path, found_names = pathlib.Path(folder, "tiny.jsonl"), zth.data.names
         few_names = zth.data.Names(sample_names()[:150])
@@ -433,19 +674,45 @@ def test_the_commands_write_logs():
         head, *log_rows = [json.loads(line) for line in path.read_text().splitlines()]
         assert head["command"] == f"python -m zth.mlp lecture --steps 40 --log {path}"
         assert [r["kind"] for r in log_rows].count("end") == 5 and log_rows[0]["step"] == 500
-    with pytest.raises(SystemExit): main(["dance"])
-    class Rows_(list):
-        def row(self, **values): self.append(values)
-    found_rows = Rows_()
-    _sizes_run(found_rows, sample_names()[:100], 5, seeds=(0,))
-    assert [r["hidden"] for r in found_rows] == [5, 10, 20, 50, 100, 200, 300, 500, 1000]
+    for bad in (["dance"], ["lecture", "--steps", "-1"], ["sizes", "--steps", "0"]):
+        with pytest.raises(SystemExit): main(bad)
     found_rows = Rows_()
     _search_run(found_rows, sample_names()[:200], 20, (("lr", (0.1, 0.2)),), (2147483647, 1))
     assert [r["kind"] for r in found_rows] == "counts trial trial seed end sample".split()
     assert found_rows[4]["dev"] == min(r["dev"] for r in found_rows[1:3])  # the winner, once more
     assert [("test" in r) for r in found_rows] == [False] * 4 + [True, False]
 
-# %% ../book/03_mlp.ipynb #11a79c2b
+# %% ../book/03_mlp.ipynb #57834c11
+def test_defaults_are_those_of_the_text():
+    import inspect
+    for f_, want in (
+        (build_dataset, dict(block_size=3)), (sgd_steps, dict(decay=0.0)),
+        (MLPLanguageModel, dict(block=3, n_embd=10, n_hidden=200, init="normal", direct=False)),
+        (train, dict(lr=0.1, schedule="step", batch=32, decay=0.0)),
+        (lr_sweep, dict(lo=-3.0, hi=0.0, steps=1000, batch=32)), (MLP, dict(n_embd=64, n_hidden=64)),
+        (MLPLanguageModel.fit, dict(steps=20_000, eval_every=2000, batch=32, lr=0.1, schedule="step",
+                                    decay=0.0)),
+    ):
+        given_ = inspect.signature(f_).parameters
+        assert {k: given_[k].default for k in want} == want, f_
+
+# %% ../book/03_mlp.ipynb #d8264f6c
+def test_the_commands_take_as_many_steps_as_the_lecture():
+    import json, pathlib, tempfile
+    import zth.data
+    import zth.mlp as module
+    found_names, real = zth.data.names, module._lecture_run
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder, "tiny.jsonl")
+        try:
+            zth.data.names = lambda: zth.data.Names(sample_names()[:150])
+            module._lecture_run = lambda log, words, steps: log.row(steps=steps, words=len(words))
+            assert module.main(["lecture", "--log", str(path)]) == 0
+        finally: zth.data.names, module._lecture_run = found_names, real
+        row_ = json.loads(path.read_text().splitlines()[1])
+        assert row_ == {"steps": 200_000, "words": 150}
+
+# %% ../book/03_mlp.ipynb #8058705d
 def test_a_scaled_start_is_a_uniform_guess():
     for block, embd, width in ((3, 10, 200), (8, 24, 300), (1, 2, 50)):
         v = CharVocab(string.ascii_lowercase)
@@ -456,8 +723,11 @@ def test_a_scaled_start_is_a_uniform_guess():
         assert (hid.abs() > 0.97).float().mean() < 0.25 and hid.std() > 0.3
         twin_ = MLPLanguageModel(v, block, embd, width, generator=gen())
         same(twin_.W2 * 0.01, m.W2, tol=1e-6)  # the same draws, scaled
+    m, A, B = small(init="scaled", n_embd=20, n_hidden=200)
+    assert abs((m.C[A].flatten(1) @ m.W1).std() - 5 / 3) < 0.2
+    assert 0.005 < m.b1.std() < 0.015 and (m.b2 == 0).all()
 
-# %% ../book/03_mlp.ipynb #970a4987
+# %% ../book/03_mlp.ipynb #9cd73476
 def test_check_initial_refuses():
     from zth.mlp import check_initial
     def weights_(V, T, E, H, g, c=1.0, w1=0.3, b1=0.01, w2=0.01, b2=0.0):
@@ -476,7 +746,16 @@ def test_check_initial_refuses():
         "own seed": lambda V, T, E, H, g: weights_(V, T, E, H, gen()),
         "shape": lambda *a: (weights_(*a)[0], weights_(*a)[1].T, *weights_(*a)[2:]),
         "four": lambda *a: weights_(*a)[:4],
+        "dead input": but(w1=0.001, b1=0.5), "near points": but(c=0.005, w1=60.0),
+        "no generator": lambda *a: weights_(*a[:4], None),
+        "C by its own seed": lambda *a: (weights_(*a[:4], gen())[0], *weights_(*a)[1:]),
+        "W1 by its own seed": lambda *a: (weights_(*a)[0], *weights_(*a[:4], gen())[1:]),
+        "W2 without": lambda *a: (*weights_(*a)[:3], weights_(*a[:4], None)[3], weights_(*a)[4]),
+        "sizes in the code": lambda V, T, E, H, g: weights_(27, 3, 10, 200, g),
     })
+    assert "react" in said["dead input"] and "nearly equal" in said["near points"]
+    assert "same seed" in said["W2 without"] and "(5, 2, 4, 7)" in said["sizes in the code"]
+    assert "another seed" in said["C by its own seed"] and "another seed" in said["W1 by its own seed"]
     assert "W2 and b2" in said["W2"] and "saturated" in said["saturated"]
     assert "equal" in said["equal neurons"]
 

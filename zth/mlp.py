@@ -5,8 +5,9 @@ __all__ = ['SCHEDULES', 'START', 'STAGES', 'build_dataset', 'conditional_entropy
            'step_sizes', 'one_thread', 'train_chunks', 'train', 'lr_sweep', 'MLP', 'check_shapes', 'check_strides',
            'check_output', 'trial', 'search', 'main', 'check_initial', 'check_direct']
 
-# %% ../book/03_mlp.ipynb #8ddc574e
+# %% ../book/03_mlp.ipynb #fef044f7
 import math
+import operator
 import sys
 
 import torch
@@ -24,20 +25,32 @@ def build_dataset(
     "All contexts of all words, filled up with terminators at the start, and what follows each."
     return windows(words, vocab or CharVocab.from_words(words), block_size)
 
-# %% ../book/03_mlp.ipynb #d36bb226
+# %% ../book/03_mlp.ipynb #640b910f
 def conditional_entropy(
     X: torch.Tensor,  # (N, block) int64 contexts
     Y: torch.Tensor,  # (N,) int64, what followed each
 ) -> float:  # nats (natural logarithm) per example
     "The lowest mean NLL that any function of the context can reach on these examples."
-    rows, which = X.unique(dim=0, return_inverse=True)  # different contexts; which one each is
-    N = torch.zeros(len(rows), int(Y.max()) + 1, dtype=torch.float64)
-    one = torch.ones(len(Y), dtype=torch.float64)
-    N.index_put_((which, Y), one, accumulate=True)  # N[which, Y] += 1, repetitions included
-    p = N / N.sum(1, keepdim=True)
-    return -(N * p.log().nan_to_num(neginf=0)).sum().item() / len(Y)
+    if not len(X) == len(Y) > 0:
+        raise ValueError(f"expected examples, got {len(X)} contexts and {len(Y)} targets")
+    _, which = X.unique(dim=0, return_inverse=True)  # (N,): the number of each context
+    pairs, n = torch.stack([which, Y], 1).unique(dim=0, return_counts=True)  # (P, 2), (P,)
+    of = torch.bincount(which)[pairs[:, 0]].double()  # (P,): how often its context occurs
+    return (n * (of / n).log()).sum().item() / len(Y)  # n / of is the share of the target
 
-# %% ../book/03_mlp.ipynb #7e7daecc
+# %% ../book/03_mlp.ipynb #a7bbe1ab
+def _whole(name, value, least=1):
+    "A whole number as an `int`, those of NumPy too; otherwise an error that names it."
+    try: value = operator.index(value)
+    except TypeError: raise ValueError(f"{name} must be a whole number, not {value!r}") from None
+    if value < least: raise ValueError(f"{name} must be at least {least}, not {value}")
+    return value
+
+def _fitted(model):
+    "Refuse a model without weights."
+    if model.vocab is None: raise ValueError(f"{model!r} is not fitted: call fit(words) first")
+
+# %% ../book/03_mlp.ipynb #efbdd7a5
 class MLPLanguageModel(CharModel):
     "Characters as points, a hidden layer with tanh, and a softmax over the next character."
     settings = ("block", "n_embd", "n_hidden", "init", "direct")
@@ -51,11 +64,10 @@ class MLPLanguageModel(CharModel):
         direct: bool = False,  # connect the points with the output directly, too
         generator: torch.Generator = None,  # draws the weights; needed when there is a `vocab`
     ):
-        for name, value in (("block", block), ("n_embd", n_embd), ("n_hidden", n_hidden)):
-            if value < 1: raise ValueError(f"{name} must be at least 1, not {value}")
+        self.block, self.n_embd = _whole("block", block), _whole("n_embd", n_embd)
+        self.n_hidden = _whole("n_hidden", n_hidden)
         if init not in ("normal", "scaled"):
             raise ValueError(f"init is 'normal' or 'scaled', not {init!r}")
-        self.block, self.n_embd, self.n_hidden = block, n_embd, n_hidden
         self.init, self.direct = init, bool(direct)
         self.tensors = ("C", "W1", "b1", "W2", "b2") + ("W3",) * self.direct
         if vocab is not None: self.start(vocab, generator)
@@ -70,7 +82,10 @@ class MLPLanguageModel(CharModel):
         generator: torch.Generator,  # draws the weights
     ):  # the model itself
         "Draw new weights."
-        if generator is None: raise ValueError("hand in a torch.Generator to draw the weights")
+        if not isinstance(vocab, CharVocab):
+            raise ValueError(f"expected a CharVocab, not {vocab!r}; its words go to `fit`")
+        if not isinstance(generator, torch.Generator):
+            raise ValueError("hand in a torch.Generator to draw the weights")
         self.vocab = vocab
         for name, shape in self._shapes().items():
             if name == "W3": setattr(self, name, torch.zeros(shape))  # it starts out of the way
@@ -84,16 +99,18 @@ class MLPLanguageModel(CharModel):
 
     def parameters(self) -> list:  # of tensors
         "All numbers that training changes: C, W1, b1, W2, b2, and W3 if it is there."
+        _fitted(self)
         return [getattr(self, name) for name in self.tensors]
 
     def forward(self,
         X: torch.Tensor,  # (B, block) int64 contexts
     ) -> torch.Tensor:  # (B, V) logits
         "Look up, put in a row, hidden layer, output layer."
-        x = self.C[X].view(len(X), -1)  # (B, block * n_embd)
-        h = torch.tanh(x @ self.W1 + self.b1)  # (B, n_hidden)
-        logits = h @ self.W2 + self.b2  # (B, V)
-        return logits + x @ self.W3 if self.direct else logits
+        C, W1, b1, W2, b2, *W3 = self.parameters()
+        x = C[X].flatten(1)  # (B, block * n_embd)
+        h = torch.tanh(x @ W1 + b1)  # (B, n_hidden)
+        logits = h @ W2 + b2  # (B, V)
+        return logits + x @ W3[0] if W3 else logits
 
     def log_probs(self,
         X: torch.Tensor,  # (B, block) int64 contexts
@@ -103,22 +120,23 @@ class MLPLanguageModel(CharModel):
 
     def __call__(self, X): return self.forward(X)
 
-# %% ../book/03_mlp.ipynb #8e634618
+# %% ../book/03_mlp.ipynb #7944a7db
 def evaluate(
     model: CharModel,  # the network
     X: torch.Tensor,  # (N, block) int64 contexts
     Y: torch.Tensor,  # (N,) int64, what followed
 ) -> float:  # nats per example
     "The mean NLL on a whole part of the data; equal contexts are computed once."
+    _fitted(model)
     return model.nll_each(X, Y).double().mean().item()
 
-# %% ../book/03_mlp.ipynb #dc708209
+# %% ../book/03_mlp.ipynb #8ddfc92d
 @torch.no_grad()
 def sgd_steps(
     params: list,  # C (V, E), W1 (T*E, H), b1 (H,), W2 (H, V), b2 (V,), perhaps W3 (T*E, V)
     X: torch.Tensor,  # (n, B, T) int64 contexts, a batch for each step
     Y: torch.Tensor,  # (n, B) int64 targets
-    lrs,  # n step sizes
+    lrs: list,  # n step sizes, each a float
     decay: float = 0.0,  # weight decay: adds decay * p to the gradient of each parameter p
 ) -> torch.Tensor:  # (n,) losses, each from before its step
     "Take n steps of SGD on an MLP, in place, with the gradients worked out by hand."
@@ -151,7 +169,7 @@ def sgd_steps(
     picked = logp.view(n, B, V).gather(2, Y.unsqueeze(2))  # (n, B, 1)
     return -picked.mean((1, 2))
 
-# %% ../book/03_mlp.ipynb #f2c8b1c8
+# %% ../book/03_mlp.ipynb #2785fcd1
 SCHEDULES = {
     "constant": lambda t: 1.0,
     "step": lambda t: 1.0 if t < 0.5 else 0.1,  # the lecture's: a tenth in the second half
@@ -166,7 +184,7 @@ def step_sizes(
     "The size of each step of a run."
     if schedule not in SCHEDULES:
         raise ValueError(f"schedule is one of {', '.join(SCHEDULES)}, not {schedule!r}")
-    return [lr * SCHEDULES[schedule](i / steps) for i in range(steps)]
+    return [lr * SCHEDULES[schedule](i / steps) for i in range(_whole("steps", steps, least=0))]
 
 # %% ../book/03_mlp.ipynb #e9dd588c
 from contextlib import contextmanager
@@ -179,13 +197,13 @@ def one_thread():
     try: yield
     finally: torch.set_num_threads(before)
 
-# %% ../book/03_mlp.ipynb #2e7513a5
+# %% ../book/03_mlp.ipynb #00295d85
 @torch.no_grad()
 def train_chunks(
     model: MLPLanguageModel,  # changed in place
     X: torch.Tensor,  # (N, block) int64 contexts
     Y: torch.Tensor,  # (N,) int64, what followed
-    lrs: list,  # the size of each step
+    lrs: list,  # the size of each step, a float
     batch: int = 32,  # examples in a step
     decay: float = 0.0,  # weight decay
     generator: torch.Generator = None,  # draws the batches
@@ -193,13 +211,15 @@ def train_chunks(
 ):  # yields the losses of each chunk, a tensor
     "Train on random batches, a chunk of steps at a time."
     if generator is None: raise ValueError("hand in a torch.Generator to draw the batches")
-    if batch < 1: raise ValueError(f"a batch needs at least 1 example, not {batch}")
+    batch, chunk = _whole("batch", batch), _whole("chunk", chunk)
     for a in range(0, len(lrs), chunk):
         part = lrs[a:a + chunk]
         ix = torch.randint(0, len(X), (len(part), batch), generator=generator)
         with one_thread(): losses = sgd_steps(model.parameters(), X[ix], Y[ix], part, decay)
-        if not losses[-1].isfinite():
-            raise FloatingPointError(f"the loss has become {losses[-1]:g}; "
+        sound = all(p.isfinite().all() for p in model.parameters())
+        loss = losses[-1].item() if sound else math.nan  # what the next one would be
+        if not math.isfinite(loss):
+            raise FloatingPointError(f"the loss has become {loss:g}; "
                                      f"try a smaller step size than {max(part):g}")
         yield losses
 
@@ -226,33 +246,32 @@ def train(
             bar.set_postfix(loss=f"{part.mean():.3f}")
     return torch.cat(losses) if losses else torch.empty(0)
 
-# %% ../book/03_mlp.ipynb #2cfb73b7
+# %% ../book/03_mlp.ipynb #fdf8752e
 def lr_sweep(
     model: MLPLanguageModel,  # changed in place, and good for nothing afterwards
     X: torch.Tensor,  # (N, block) int64 contexts
     Y: torch.Tensor,  # (N,) int64, what followed
     lo: float = -3.0,  # exponent of the first step size: 10**lo
     hi: float = 0.0,  # and of the last
-    steps: int = 1000,  # how many between them
+    steps: int = 1000,  # how many, both ends included
     batch: int = 32,  # examples in a step
     generator: torch.Generator = None,  # draws the batches
 ) -> tuple:  # exponents (steps,) and losses (steps,)
     "One run in which the step size grows from 10**lo to 10**hi."
-    exponents = torch.linspace(lo, hi, steps)
+    exponents = torch.linspace(lo, hi, _whole("steps", steps))
     chunks = train_chunks(model, X, Y, (10**exponents).tolist(), batch, 0.0, generator)
     return exponents, torch.cat(list(chunks))
 
-# %% ../book/03_mlp.ipynb #4936a155
+# %% ../book/03_mlp.ipynb #ffdbe528
 class _Best:
     "Remembers the weights with the lowest dev loss."
     def __init__(self, model, dev):
-        self.model, self.loss, self.kept = model, math.inf, None
-        self.parts = windows(dev, model.vocab, model.block) if dev else None
+        self.model, self.dev, self.loss, self.kept = model, dev, math.inf, None
 
     def look(self, step, batch_loss):
         row = {"step": step, "batch": float(batch_loss)}
-        if self.parts:
-            row["dev"] = evaluate(self.model, *self.parts)
+        if self.dev:
+            row["dev"] = evaluate(self.model, *self.dev)
             if row["dev"] < self.loss:
                 self.loss, self.kept = row["dev"], [p.clone() for p in self.model.parameters()]
         self.model.history.append(row)
@@ -260,7 +279,7 @@ class _Best:
     def restore(self):
         for p, q in zip(self.model.parameters(), self.kept or ()): p.copy_(q)
 
-# %% ../book/03_mlp.ipynb #69907645
+# %% ../book/03_mlp.ipynb #44f0804d
 from fastcore.basics import patch
 
 @patch
@@ -276,17 +295,20 @@ def fit(self: MLPLanguageModel,
     generator: torch.Generator = None,  # draws the weights and the batches
     eval_every: int = 2000,  # steps between two looks at `dev`
     progress: bool = None,  # show a progress bar; None: on a terminal only
-):  # the model; `history` holds a row for each look, `interrupted` whether ctrl-C stopped it
-    "Start afresh and train; ctrl-C stops early, without losing the best weights so far."
+):  # the model; `history` has a row for each look ("batch" is the mean loss of the last chunk)
+    "Start afresh and train; ctrl-C stops early, sets `interrupted` and keeps the best weights."
     from tqdm import tqdm
-    if eval_every < 1: raise ValueError(f"eval_every must be at least 1, not {eval_every}")
-    self.start(_ready_vocab(words, vocab, self.block), generator)
+    vocab = _ready_vocab(words, vocab, self.block)
+    X, Y = windows(words, vocab, self.block)
+    dev = None if dev is None else windows(dev, vocab, self.block)
+    batch, eval_every = _whole("batch", batch), _whole("eval_every", eval_every)
+    lrs = step_sizes(lr, steps, schedule)
+    self.start(vocab, generator)  # from here on the old weights are gone
     self.history, self.interrupted, done, part = [], False, 0, torch.tensor([math.nan])
-    X, Y = windows(words, self.vocab, self.block)
-    best, lrs = _Best(self, dev), step_sizes(lr, steps, schedule)
+    best = _Best(self, dev)
     bar = tqdm(total=steps, unit="step", disable=None if progress is None else not progress)
     try:
-        for a in range(0, steps, eval_every):
+        for a in range(0, len(lrs), eval_every):
             until_look = lrs[a:a + eval_every]
             for part in train_chunks(self, X, Y, until_look, batch, decay, generator):
                 done += len(part)
@@ -338,7 +360,7 @@ def _sizes_run(log, words, steps, seeds=(0, 1, 2)):
                     parameters=sum(p.numel() for p in model.parameters()),
                     train=evaluate(model, X, Y), dev=evaluate(model, *dev))
 
-# %% ../book/03_mlp.ipynb #9ca74cb5
+# %% ../book/03_mlp.ipynb #31a7d6eb
 class MLP(torch.nn.Module):
     "The MLP of the makemore repository: a context of `block_size` characters at every place."
     def __init__(self,
@@ -362,12 +384,12 @@ class MLP(torch.nn.Module):
         vectors = []
         for _ in range(self.block_size):
             vectors.append(self.wte(idx))  # the newest character first
-            idx = F.pad(idx[:, :-1], (1, 0), value=self.blank)
+            idx = F.pad(idx, (1, 0), value=self.blank)[:, :-1]
         logits = self.mlp(torch.cat(vectors, -1))
         if targets is None: return logits, None
         return logits, F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=-1)
 
-# %% ../book/03_mlp.ipynb #7f0e30fa
+# %% ../book/03_mlp.ipynb #81b652f9
 @checker
 def check_shapes(answers):  # dict with examples, embedded, hidden, parameters and uniform
     "Check exercise 'Shapes and numbers' of chapter 3."
@@ -376,13 +398,14 @@ def check_shapes(answers):  # dict with examples, embedded, hidden, parameters a
                  hidden=((32, 50), "all points of the context in a row, times the neurons"),
                  parameters=(3243, "five tensors: did you count the biases?"),
                  uniform=(math.log(27), "minus the logarithm of 1/27"))
+    assert isinstance(answers, dict), f"expected a dict, got {type(answers).__name__}"
     for key, (right, hint) in hints.items():
         assert answers.get(key) is not None, f"{key} is missing"
-        got = answers[key]
+        got, tol = answers[key], 0.002 if key == "uniform" else 0
         if isinstance(right, tuple): assert tuple(got) == right, f"{key}: {hint}"
-        else: agree(float(got), float(right), f"{key}: {hint}", tol=0.002)
+        else: agree(float(got), float(right), f"{key}: {hint}", tol)
 
-# %% ../book/03_mlp.ipynb #8a6e59d1
+# %% ../book/03_mlp.ipynb #628226f5
 @checker
 def check_strides(answer):  # two functions: strides(shape) and place(strides, index)
     "Check exercise 'Where in memory?' of chapter 3."
@@ -392,8 +415,9 @@ def check_strides(answer):  # two functions: strides(shape) and place(strides, i
         got = strides(shape)
         assert got is not None and tuple(got) == t.stride(), \
             f"strides({shape}): from the right, each is the product of the sizes after it"
-        index = tuple(n - 1 for n in shape)
-        assert place(t.stride(), index) == t[index].item(), "a jump of one stride for each index"
+        for index in (tuple(n - 1 for n in shape), tuple(n // 2 for n in shape)):
+            assert place(t.stride(), index) == t[index].item(), \
+                f"place({t.stride()}, {index}): a jump of one stride for each step of an index"
     moved = torch.arange(6).view(2, 3).t()
     assert place(moved.stride(), (2, 1)) == 5, "use the strides as they are, sorted or not"
 
@@ -451,7 +475,7 @@ def trial(
           setting["decay"], g)
     return model, evaluate(model, X, Y), model.nll(words[1])
 
-# %% ../book/03_mlp.ipynb #eea233b1
+# %% ../book/03_mlp.ipynb #5e735312
 def search(
     words: tuple,  # three lists: train, dev and test
     vocab: CharVocab,  # their characters
@@ -460,6 +484,8 @@ def search(
     note=lambda **row: None,  # called with every trial
 ) -> dict:  # the setting with the lowest dev loss
     "Turn one knob after the other, and keep the best value of each by the dev loss."
+    for knob, _ in stages:
+        if knob not in START: raise ValueError(f"no knob {knob!r}; there are {', '.join(START)}")
     best, lowest, known = dict(START), math.inf, {}
     for stage, (knob, values) in enumerate(stages):
         for value in values:
@@ -494,7 +520,7 @@ def _search_run(log, words, steps, stages=STAGES, seeds=(2147483647, 1, 2, 3, 4)
             parameters=sum(p.numel() for p in model.parameters()), **best)
     log.row(kind="sample", names=model.sample(20, torch.Generator().manual_seed(2147483647 + 10)))
 
-# %% ../book/03_mlp.ipynb #55b06c3c
+# %% ../book/03_mlp.ipynb #cf94518d
 def main(
     argv: list = None,  # the words of the command; default those of the shell
 ) -> int:  # the exit status
@@ -508,6 +534,7 @@ def main(
     parser.add_argument("--steps", type=int, default=200_000, help="steps of each training")
     parser.add_argument("--log", help="where to record it (default: mlp_RUN, with the book's logs)")
     args = parser.parse_args(argv)
+    if args.steps < 1: parser.error(f"--steps must be at least 1, not {args.steps}")
     words, command = names(), f"python -m zth.mlp {args.run} --steps {args.steps}"
     if args.log: command += f" --log {args.log}"
     with RunLog(args.log or f"mlp_{args.run}", command, seed=2147483647, data=words) as log:
@@ -516,20 +543,31 @@ def main(
 
 if __name__ == "__main__" and __spec__: sys.exit(main())
 
-# %% ../book/03_mlp.ipynb #df8a3494
-@checker
-def check_initial(initial):  # function of four sizes and a generator: C, W1, b1, W2, b2
-    "Check exercise E02 of chapter 3."
-    V, T, E, H = 27, 3, 10, 200
-    got = initial(V, T, E, H, torch.Generator().manual_seed(1))
+# %% ../book/03_mlp.ipynb #d62f0c81
+def _drawn(initial, sizes, seed):
+    "The five tensors that an answer to exercise E02 gives for four sizes and a seed."
+    V, T, E, H = sizes
+    got = initial(*sizes, torch.Generator().manual_seed(seed))
     assert isinstance(got, (tuple, list)) and len(got) == 5, "expected C, W1, b1, W2, b2"
     shapes = [(V, E), (T * E, H), (H,), (H, V), (V,)]
     for name, p, shape in zip(("C", "W1", "b1", "W2", "b2"), got, shapes):
         assert torch.is_tensor(p), f"{name} is no tensor"
-        assert tuple(p.shape) == shape, f"{name} has the shape {tuple(p.shape)}, expected {shape}"
-    C, W1, b1, W2, b2 = (p.detach() for p in got)
-    other = initial(V, T, E, H, torch.Generator().manual_seed(2))
-    assert any((p != q).any() for p, q in zip(got, other)), "use the generator you are given"
+        assert tuple(p.shape) == shape, \
+            f"{name} has the shape {tuple(p.shape)}, expected {shape} for the sizes {sizes}"
+    return [p.detach() for p in got]
+
+# %% ../book/03_mlp.ipynb #333bb25d
+@checker
+def check_initial(initial):  # function of four sizes and a generator: C, W1, b1, W2, b2
+    "Check exercise E02 of chapter 3."
+    V, T, E, H = sizes = 27, 3, 10, 200
+    C, W1, b1, W2, b2 = got = _drawn(initial, sizes, 1)
+    again, other = _drawn(initial, sizes, 1), _drawn(initial, sizes, 2)
+    _drawn(initial, (5, 2, 4, 7), 1)  # refuses sizes that stand in the code
+    assert not torch.equal(C, other[0]) and not torch.equal(W1, other[1]), \
+        "another seed should give another C and another W1: use the generator you are given"
+    assert all(map(torch.equal, got, again)), \
+        "the same seed should give the same numbers: draw all of them with the generator"
     g = torch.Generator().manual_seed(3)
     X, Y = torch.randint(0, V, (500, T), generator=g), torch.randint(0, V, (500,), generator=g)
     h = torch.tanh(C[X].flatten(1) @ W1 + b1)
@@ -538,7 +576,8 @@ def check_initial(initial):  # function of four sizes and a generator: C, W1, b1
         f"the first loss is {loss:.2f}: the logits are not nearly equal; look at W2 and b2"
     full = (h.abs() > 0.97).float().mean()
     assert full < 0.35, "many neurons are saturated: W1 or b1 is too large"
-    assert h.std() > 0.1, "the neurons hardly react to their input: W1 or C is too small"
+    assert h.std(0).mean() > 0.1, "the neurons hardly react to their input: W1 or C is too small"
+    assert C.std(0).mean() > 0.01, "the points are nearly equal: C is too small"
     assert len(W1.T.unique(dim=0)) == H, "some neurons are equal: they will stay equal forever"
 
 # %% ../book/03_mlp.ipynb #d831f12e
