@@ -20,6 +20,12 @@ from typer.testing import CliRunner
 import zth
 from zth.data import DATASETS, DataError
 
+# %% ../book/appendix/cli.ipynb #8cb82f12
+def test_an_entry_is_not_changed_by_accident():
+    try: Entry("zth.data:names", "Give names.").help = "Take names."
+    except AttributeError: pass
+    else: raise AssertionError("an entry can be changed")
+
 # %% ../book/appendix/cli.ipynb #df51ff56
 def test_every_command_of_the_table_can_be_loaded():
     assert "names" in COMMANDS
