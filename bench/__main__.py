@@ -26,7 +26,7 @@ def main(
         return 0
     found = benches()
     if args == ["--list"]:
-        for name, module in found.items(): print(f"{name:16} {module.__doc__.splitlines()[0]}")
+        for name, module in found.items(): print(f"{name:20} {module.__doc__.splitlines()[0]}")
         return 0
     if not args or args[0].startswith("-"):  # options alone go to every bench
         return max(module.main(args) for module in found.values())

@@ -105,10 +105,8 @@ def test_the_lectures_steps_are_plain_gradient_descent():
         if name_ == "tanh": assert kept_ is None
         else: same(kept_[0].tolist() + kept_[1].tolist(), m_.tolist() + s_.tolist(), tol=1e-6)
 
-# %% ../book/04_batchnorm.ipynb #b2c0e2e2
+# %% ../book/04_batchnorm.ipynb #9068d3f7
 def test_a_map_shows_who_is_saturated():
-    import matplotlib
-    matplotlib.use("agg")
     from matplotlib.figure import Figure
     ax_ = Figure().subplots()
     acts_ = torch.tensor([[0.995, -0.995, 0.98], [0.5, -1.0, 0.0]], requires_grad=True)
@@ -143,10 +141,8 @@ def test_a_calibrated_network_takes_one_example():
     same(forward(q_, A_)[0], forward(q_, A_, kept_)[0], tol=1e-5)  # a batch of everything
     assert forward(q_, A_[:1])[0].isnan().all()
 
-# %% ../book/04_batchnorm.ipynb #b4af520d
+# %% ../book/04_batchnorm.ipynb #74337399
 def test_the_picture_of_batch_norm_is_batch_norm():
-    import matplotlib
-    matplotlib.use("agg")
     from matplotlib.figure import Figure
     ax_, x_ = Figure().subplots(), rand(10, seed=3)
     y_ = normshow(x_, ax_)
@@ -384,10 +380,8 @@ def test_activation_stats_are_those_of_the_tensors():
     lines_ = stats_table(rows_).splitlines()
     assert lines_[0].split() == ["name", "mean", "std", "saturated"] and len({*map(len, lines_)}) == 1
 
-# %% ../book/04_batchnorm.ipynb #3977743e
+# %% ../book/04_batchnorm.ipynb #079c6083
 def test_the_instruments_draw_what_they_return():
-    import matplotlib
-    matplotlib.use("agg")
     from matplotlib.figure import Figure
     data_ = {"a": rand(500), "b": rand(800, seed=2) * 3}
     ax_ = Figure().subplots()
@@ -510,10 +504,8 @@ def test_the_instruments_read_a_residual_network():
     assert [r_["name"] for r_ in weight_grad_stats(net_)] == ["0.conv.weight", "1.conv.weight"]
     assert len(Probe(net_).layers) == 5 and all(not m_._forward_hooks for m_ in net_.modules())
 
-# %% ../book/04_batchnorm.ipynb #2d22a0be
+# %% ../book/04_batchnorm.ipynb #59d2fb13
 def test_the_instruments_read_a_transformer():
-    import matplotlib
-    matplotlib.use("agg")
     from matplotlib.figure import Figure
     torch.manual_seed(0)
     net_ = torch.nn.TransformerEncoderLayer(16, 2, 32, dropout=0.0, batch_first=True)

@@ -21,11 +21,11 @@ from fastcore.basics import patch
 from .check import agree, checker
 from .mlp import one_thread
 
-# %% ../book/04_batchnorm.ipynb #2a71dbe4
+# %% ../book/04_batchnorm.ipynb #e089a120
 VARIANTS = "as before", "output", "tanh", "Kaiming", "batch norm"
 
 def start(
-    variant: str,  # one of `VARIANTS`: each repairs one thing more than the one before it
+    variant: str,  # one of `VARIANTS`, in the order of the chapter
     vocab_size: int,  # how many characters there are, the dot included
     generator: torch.Generator,  # draws the weights
     block: int = 3,  # characters of context
@@ -97,15 +97,16 @@ def train_steps(
         losses.append(loss.item())
     return torch.tensor(losses), (mean, std) if "gain" in p else None
 
-# %% ../book/04_batchnorm.ipynb #14bce10e
+# %% ../book/04_batchnorm.ipynb #c5b1d616
 def saturation_map(
     h: torch.Tensor,  # (B, H) outputs of tanh
     ax,  # matplotlib axes to draw on
     threshold: float = 0.99,  # beyond it an output counts as saturated
 ) -> torch.Tensor:  # (B, H) bool: saturated?
-    "Draw which neurons are saturated (white) for which examples; a white column is a dead neuron."
-    full = h.detach().abs() > threshold
-    ax.imshow(full, cmap="gray", interpolation="nearest", aspect="auto", vmin=0, vmax=1)
+    "Draw which neurons are saturated (orange) for which examples; a full column may be dead."
+    from matplotlib.colors import ListedColormap
+    full, colours = h.detach().abs() > threshold, ListedColormap(["#e9e6df", "#a8480a"])
+    ax.imshow(full.numpy(), colours, interpolation="nearest", aspect="auto", vmin=0, vmax=1)
     ax.set(xlabel="neuron", ylabel="example")
     ax.grid(False)
     return full
@@ -137,7 +138,7 @@ def calibrate(
     a = forward(p, X)[1]
     return a.mean(0), a.std(0)
 
-# %% ../book/04_batchnorm.ipynb #657b179d
+# %% ../book/04_batchnorm.ipynb #46944de4
 def normshow(
     x: torch.Tensor,  # (n,) numbers: one neuron's pre-activations in a batch
     ax,  # matplotlib axes to draw on
@@ -151,10 +152,11 @@ def normshow(
     for mean, std, at, colour in ((x.mean(), x.std(), 1, "#14508c"), (0, 1, 0, "#0a6b4b")):
         bell = torch.exp(-((grid - mean) / std) ** 2 / 2) / std
         ax.plot(grid, at + 0.35 * bell / bell.max(), color=colour)
-    ax.set(yticks=[0, 1], yticklabels=["after", "before"], xlim=(-6, 6), ylim=(-0.15, 1.5))
+    ax.set(yticks=[0, 1], yticklabels=["after", "before"], xlim=(-6, 6), ylim=(-0.15, 1.5),
+           xlabel="value")
     return y
 
-# %% ../book/04_batchnorm.ipynb #240b1cbc
+# %% ../book/04_batchnorm.ipynb #a5344219
 class Module:
     "What every layer of this book has in common, in the manner of `torch.nn.Module`."
     params = ()  # names of the attributes that training changes
@@ -165,7 +167,8 @@ class Module:
 
     def __call__(self, x):
         self.out = self.forward(x)  # kept to look at, as in the lecture
-        for hook in [*vars(self).get("_hooks", {}).values()]: hook(self, (x,), self.out)
+        for hook in [*vars(self).get("_hooks", {}).values()]:  # for the instruments, see below
+            hook(self, (x,), self.out)
         return self.out
 
     def named_children(self):  # yields pairs: a name, a layer
@@ -181,7 +184,7 @@ class Module:
         for name, child in self.named_children():
             yield from child.named_modules(f"{prefix}.{name}" if prefix else name)
 
-# %% ../book/04_batchnorm.ipynb #d2008b52
+# %% ../book/04_batchnorm.ipynb #1fbad47d
 @patch
 def _tensors(self: Module, kinds):
     "Parameters, buffers or both, by dotted name; a tensor that is shared comes once."
@@ -224,7 +227,7 @@ def zero_grad(self: Module) -> None:
     "Forget the gradients."
     for p in self.parameters(): p.grad = None
 
-# %% ../book/04_batchnorm.ipynb #15580195
+# %% ../book/04_batchnorm.ipynb #1640d4ce
 class Linear(Module):
     "A linear layer: x @ weight + bias, on the last dimension of x."
     params = "weight", "bias"
@@ -234,7 +237,7 @@ class Linear(Module):
         fan_out: int,  # numbers that come out
         bias: bool = True,  # add a bias; it starts at 0
         generator: torch.Generator = None,  # draws the weights; None: PyTorch's own
-        gain: float = 1.0,  # factor on the weights, whose standard deviation is gain / sqrt(fan_in)
+        gain: float = 1.0,  # the weights' standard deviation is gain / sqrt(fan_in)
     ):
         weight = torch.randn((fan_in, fan_out), generator=generator) / fan_in**0.5
         self.weight = (weight if gain == 1 else weight * gain).requires_grad_()
@@ -272,7 +275,7 @@ class BatchNorm1d(Module):
         xhat = (x - mean) / torch.sqrt(var + self.eps)  # (..., dim)
         return self.gamma * xhat + self.beta
 
-# %% ../book/04_batchnorm.ipynb #1f848403
+# %% ../book/04_batchnorm.ipynb #7408a4b2
 @patch
 def _batch(self: BatchNorm1d, x):
     "Mean and variance over the batch, which the running ones take note of."
@@ -464,13 +467,14 @@ def _named(source, grad=False):
                          "or retain_grad on the outputs" if grad else "there are no outputs yet")
     return {k: t.detach().float() for k, t in found.items()}
 
-# %% ../book/04_batchnorm.ipynb #4346137a
+# %% ../book/04_batchnorm.ipynb #ee41d636
 def _curves(ax, tensors, xlabel):
     "A histogram of each tensor, as a line."
     for name, t in tensors.items():
-        height, edge = np.histogram(t.flatten().numpy(), 100, density=True)
+        height, edge = np.histogram(t.flatten().numpy(), 30, density=True)
         ax.plot((edge[1:] + edge[:-1]) / 2, height, linewidth=1.2, label=name)
     ax.set(xlabel=xlabel, ylabel="density")
+    ax.locator_params(axis="x", nbins=3)
 
 # %% ../book/04_batchnorm.ipynb #d07920b5
 def activation_stats(
