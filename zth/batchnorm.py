@@ -45,7 +45,7 @@ def start(
     if level == 4: p |= {"gain": torch.ones(n_hidden), "bias": torch.zeros(n_hidden)}
     return {name: t.requires_grad_() for name, t in p.items()}
 
-# %% ../book/04_batchnorm.ipynb #db04f535
+# %% ../book/04_batchnorm.ipynb #07b900e6
 def forward(
     p: dict,  # as `start` makes it
     X: torch.Tensor,  # (B, block) int64 contexts
@@ -56,7 +56,7 @@ def forward(
     if "b1" in p: a = a + p["b1"]
     z = a
     if "gain" in p:
-        mean, std = stats or (a.mean(0), a.std(0))  # (n_hidden,) both
+        mean, std = (a.mean(0), a.std(0)) if stats is None else stats  # (n_hidden,) both
         z = p["gain"] * (a - mean) / std + p["bias"]
     return torch.tanh(z) @ p["W2"] + p["b2"], a
 
@@ -111,10 +111,10 @@ def saturation_map(
     ax.grid(False)
     return full
 
-# %% ../book/04_batchnorm.ipynb #683ec71d
+# %% ../book/04_batchnorm.ipynb #862c17bc
 def mean_square(
     f,  # function of a tensor, number by number
-    std: float = 1.0,  # of its inputs, which are normal with mean 0
+    std: float = 1.0,  # of its inputs, which are normal with mean 0 (seen up to 12 of them)
 ) -> float:
     "E[f(z)^2] for normal z, by adding up a fine grid."
     z = torch.linspace(-12, 12, 200_001, dtype=torch.float64)
@@ -138,12 +138,13 @@ def calibrate(
     a = forward(p, X)[1]
     return a.mean(0), a.std(0)
 
-# %% ../book/04_batchnorm.ipynb #46944de4
+# %% ../book/04_batchnorm.ipynb #92386847
 def normshow(
     x: torch.Tensor,  # (n,) numbers: one neuron's pre-activations in a batch
     ax,  # matplotlib axes to draw on
 ) -> torch.Tensor:  # (n,) what batch norm makes of them
     "Draw where standardising moves the numbers of a batch."
+    x = x.detach()
     y = (x - x.mean()) / x.std()
     ax.axhline(0, color="#555555", linewidth=0.8)
     ax.axhline(1, color="#555555", linewidth=0.8)
@@ -156,7 +157,7 @@ def normshow(
            xlabel="value")
     return y
 
-# %% ../book/04_batchnorm.ipynb #a5344219
+# %% ../book/04_batchnorm.ipynb #cde125ca
 class Module:
     "What every layer of this book has in common, in the manner of `torch.nn.Module`."
     params = ()  # names of the attributes that training changes
@@ -172,17 +173,25 @@ class Module:
         return self.out
 
     def named_children(self):  # yields pairs: a name, a layer
-        "The layers that this one is made of: its attributes, and what is in its lists."
+        "The layers that this one is made of: its attributes, also in lists, tuples and dicts."
         for name, value in vars(self).items():
-            items = enumerate(value) if isinstance(value, (list, tuple)) else ()
-            found = [(f"{name}.{i}", m) for i, m in items] or [(name, value)]
-            yield from (pair for pair in found if isinstance(pair[1], Module))
+            if name not in ("_hooks", "out"): yield from _found(name, value)
 
     def named_modules(self, prefix: str = ""):  # yields pairs: a dotted name, a layer
         "This layer, whose own name is empty, and all that it is made of."
         yield prefix, self
         for name, child in self.named_children():
             yield from child.named_modules(f"{prefix}.{name}" if prefix else name)
+
+# %% ../book/04_batchnorm.ipynb #a11b1737
+def _found(name, value):
+    "Layers, with a dotted name, in an attribute; lists and dicts may be nested."
+    if isinstance(value, Module): yield name, value
+    elif isinstance(value, dict): value = value.items()
+    elif isinstance(value, (list, tuple)): value = enumerate(value)
+    else: return
+    if isinstance(value, Module): return
+    for k, part in value: yield from _found(f"{name}.{k}", part)
 
 # %% ../book/04_batchnorm.ipynb #1fbad47d
 @patch
@@ -275,12 +284,12 @@ class BatchNorm1d(Module):
         xhat = (x - mean) / torch.sqrt(var + self.eps)  # (..., dim)
         return self.gamma * xhat + self.beta
 
-# %% ../book/04_batchnorm.ipynb #7408a4b2
+# %% ../book/04_batchnorm.ipynb #893a871f
 @patch
 def _batch(self: BatchNorm1d, x):
     "Mean and variance over the batch, which the running ones take note of."
     n, dims = x.numel() // self.dim, tuple(range(x.dim() - 1))
-    if n < 2: raise ValueError("one example has no variance: call eval() to use the model")
+    if n < 2: raise ValueError(f"{n} examples have no variance: call eval() to use the model")
     mean, var = x.mean(dims), x.var(dims, correction=int(self.unbiased))  # (dim,) both
     with torch.no_grad():  # or the graph of every step would hang on the one before
         m, kept = self.momentum, var if self.unbiased else var * (n / (n - 1))
@@ -288,7 +297,7 @@ def _batch(self: BatchNorm1d, x):
         self.running_var.mul_(1 - m).add_(m * kept)
     return mean, var
 
-# %% ../book/04_batchnorm.ipynb #d2f397d8
+# %% ../book/04_batchnorm.ipynb #b898c7b6
 @patch
 def state_dict(self: Module) -> dict:  # dotted name: tensor, without a gradient
     "Parameters and buffers, all that has to be kept; the tensors are the layer's own, no copies."
@@ -303,8 +312,11 @@ def load_state_dict(self: Module,
     mine = self._tensors(["params", "buffers"])
     for what, wrong in (("is missing", mine.keys() - state.keys()),
                         ("is unknown here", state.keys() - mine.keys())):
-        if wrong: raise ValueError(f"{min(wrong)} {what}: the state is that of another model")
+        if wrong:
+            raise ValueError(f"{min(wrong, key=str)} {what}: the state is that of another model")
     for name, t in mine.items():
+        if not (torch.is_tensor(state[name]) and state[name].is_floating_point()):
+            raise ValueError(f"{name} must be a tensor of floating-point numbers")
         if (got := tuple(state[name].shape)) != tuple(t.shape):
             raise ValueError(f"{name} has the shape {got}, expected {tuple(t.shape)}")
     for name, t in mine.items(): t.copy_(state[name])
@@ -369,7 +381,13 @@ class DeepMLP(Module):
         for layer in self.layers: x = layer(x)
         return x  # (B, V) logits
 
-# %% ../book/04_batchnorm.ipynb #1acab193
+# %% ../book/04_batchnorm.ipynb #7bde8bea
+def _check_data(X, Y):
+    "Refuse data that is empty or does not belong together."
+    if not len(X) == len(Y) > 0:
+        raise ValueError(f"expected examples, got {len(X)} contexts and {len(Y)} targets")
+
+# %% ../book/04_batchnorm.ipynb #d534c456
 def sgd(
     model: Module,  # changed in place
     X: torch.Tensor,  # (N, block) int64 contexts
@@ -381,6 +399,7 @@ def sgd(
     watch=lambda step, lr: None,  # called after each step
 ) -> torch.Tensor:  # (steps,) losses
     "Train a network of layers by plain gradient descent."
+    _check_data(X, Y)
     params, losses = model.parameters(), []
     for i in range(steps):
         ix = torch.randint(0, len(X), (batch,), generator=generator)
@@ -389,12 +408,13 @@ def sgd(
         loss.backward()
         rate = lr(i) if callable(lr) else lr
         with torch.no_grad():
-            for p in params: p -= rate * p.grad
+            for p in params:
+                if p.grad is not None: p -= rate * p.grad
         watch(i, rate)
         losses.append(loss.item())
     return torch.tensor(losses)
 
-# %% ../book/04_batchnorm.ipynb #711cb8d4
+# %% ../book/04_batchnorm.ipynb #6ebbde28
 @torch.no_grad()
 def evaluate(
     model: Module,  # a network: contexts to logits
@@ -402,6 +422,7 @@ def evaluate(
     Y: torch.Tensor,  # (N,) int64, what followed
 ) -> float:  # nats per example
     "The mean NLL of a network in use: with the statistics that batch norm has kept."
+    _check_data(X, Y)
     states, total = [(m, m.training) for _, m in model.named_modules()], 0.0
     try:
         model.eval()
@@ -427,32 +448,38 @@ def register_forward_hook(self: Module,
     "Have a function called after each forward pass."
     return _Handle(vars(self).setdefault("_hooks", {}), hook)
 
-# %% ../book/04_batchnorm.ipynb #f83c49a4
+# %% ../book/04_batchnorm.ipynb #6ee6cb87
 class Probe:
     "Keeps the output of each chosen layer, and the gradient that reaches it, inside a `with`."
     def __init__(self,
         model,  # a network of this book, or any `torch.nn.Module`
         kinds=None,  # a class of layers or a tuple of them; None: all that have no parts
     ):
+        kinds = tuple(kinds) if isinstance(kinds, list) else kinds
         def wanted(m): return isinstance(m, kinds) if kinds else not [*m.named_children()]
         self.layers = {name: m for name, m in model.named_modules() if wanted(m)}
         if not self.layers: raise ValueError(f"there is no layer of the kind {kinds} to watch")
-        self.outs, self.grads = {}, {}  # name of the layer: tensor
+        self.outs, self.grads, self._handles = {}, {}, []  # name of the layer: tensor
 
     def __enter__(self):
+        if self._handles: raise RuntimeError("this Probe is in use already")
         def hook(name): return lambda layer, inputs, out: self._keep(name, out)
         self._handles = [m.register_forward_hook(hook(k)) for k, m in self.layers.items()]
         return self
 
     def _keep(self, name, out):
-        if isinstance(out, (tuple, list)): out = out[0]  # attention returns its weights, too
-        self.outs[name] = out.detach().clone()  # the next layer may work in place
-        if out.requires_grad: out.register_hook(lambda g: self.grads.update({name: g.clone()}))
+        if isinstance(out, (tuple, list)) and out: out = out[0]  # attention returns more than one
+        if not torch.is_tensor(out): return
+        self.outs[name] = kept = out.detach().clone()  # the next layer may work in place
+        self.grads.pop(name, None)  # it belonged to another call
+        def note(grad):
+            if self.outs[name] is kept: self.grads[name] = grad.clone()
+        if out.requires_grad: out.register_hook(note)
 
     def __exit__(self, *error):
-        for handle in self._handles: handle.remove()
+        while self._handles: self._handles.pop().remove()
 
-# %% ../book/04_batchnorm.ipynb #bbd01123
+# %% ../book/04_batchnorm.ipynb #fa9e3b6f
 def _named(source, grad=False):
     "Tensors by name, from a `Probe`, a dictionary, or layers that have kept their `out`."
     if isinstance(source, Probe):  # gradients arrive from the last layer on: back in order
@@ -460,11 +487,11 @@ def _named(source, grad=False):
             source.outs
     elif isinstance(source, dict): found = source
     else:
-        outs = {f"{k} {type(m).__name__}": m.out for k, m in enumerate(source)}
-        found = {k: t.grad for k, t in outs.items()} if grad else outs
+        outs = {f"{k} {type(m).__name__}": getattr(m, "out", None) for k, m in enumerate(source)}
+        found = {k: t if t is None else t.grad for k, t in outs.items()} if grad else outs
     if not found or any(t is None for t in found.values()):
-        raise ValueError("there are no gradients: call backward inside the Probe's block, "
-                         "or retain_grad on the outputs" if grad else "there are no outputs yet")
+        raise ValueError("there are no gradients: call backward on what was computed in the "
+                         "Probe's block, or retain_grad" if grad else "there are no outputs yet")
     return {k: t.detach().float() for k, t in found.items()}
 
 # %% ../book/04_batchnorm.ipynb #ee41d636
@@ -531,14 +558,15 @@ def weight_grad_stats(
              "std": p.grad.std().item(), "ratio": (p.grad.std() / p.detach().std()).item()}
             for name, p in found.items()]
 
-# %% ../book/04_batchnorm.ipynb #95d1c8fe
+# %% ../book/04_batchnorm.ipynb #027052d6
 @torch.no_grad()
 def update_ratio_log(
     model,  # a network, ours or PyTorch's; or parameters, in a list or by name
     lr: float,  # the step size
 ) -> list:  # a float for each weight: log10 of the update's spread over that of the weights
     "Instrument 4, for plain gradient descent: how large is a step, relative to the weights?"
-    found = _weights(model).values()
+    found = [p for p in _weights(model).values() if p.grad is not None]
+    if not found: raise ValueError("no weight has a gradient: call backward first")
     return [((lr * p.grad).std() / p.std()).log10().item() for p in found]
 
 # %% ../book/04_batchnorm.ipynb #17534464
@@ -726,7 +754,7 @@ def check_patients(answers):  # dict from the letters A to E to one of `CAUSES` 
         assert answers[letter] in CAUSES, f"{letter}: {answers[letter]!r} is none of {CAUSES}"
         assert answers[letter] == CAUSES[cause], f"{letter}: {hint}"
 
-# %% ../book/04_batchnorm.ipynb #ecb10caf
+# %% ../book/04_batchnorm.ipynb #f2293d92
 @checker
 def check_floor(floor):  # function of the targets of two parts that returns two losses
     "Check exercise E01 of chapter 4."
@@ -739,9 +767,10 @@ def check_floor(floor):  # function of the targets of two parts that returns two
     agree(float(got[1]), 1.75 * math.log(2), "dev: measured with the frequencies learnt on train",
           tol=1e-4)
     again = floor(torch.tensor([3, 3, 3, 5]), torch.tensor([5, 5]))
+    agree(float(again[0]), math.log(4) - 0.75 * math.log(3), "other targets: train", tol=1e-4)
     agree(float(again[1]), math.log(4), "other targets: the frequencies come from train", tol=1e-4)
 
-# %% ../book/04_batchnorm.ipynb #8d4f128d
+# %% ../book/04_batchnorm.ipynb #391470cf
 @checker
 def check_fold(fold):  # function of weight, bias, gamma, beta, mean, var and eps
     "Check exercise E02 of chapter 4."
@@ -749,7 +778,8 @@ def check_fold(fold):  # function of weight, bias, gamma, beta, mean, var and ep
     def draw(*shape): return torch.rand(shape, generator=g, dtype=torch.float64) + 0.2
     for bias in (None, draw(3)):
         W, gamma, beta, mean, var = draw(4, 3), draw(3), draw(3), draw(3), draw(3)
-        got = fold(W.clone(), bias, gamma, beta, mean, var, 0.1)
+        given = [None if t is None else t.clone() for t in (W, bias, gamma, beta, mean, var)]
+        got = fold(*given, 0.1)
         assert isinstance(got, (tuple, list)) and len(got) == 2, "expected a weight and a bias"
         assert torch.is_tensor(got[0]) and got[0].shape == (4, 3), \
             "the new weight has the shape of the old one"
@@ -759,7 +789,7 @@ def check_fold(fold):  # function of weight, bias, gamma, beta, mean, var and ep
               "bias: what is left when x is zero" + ("" if bias is None else ", the old bias too"),
               tol=1e-9)
 
-# %% ../book/04_batchnorm.ipynb #74846eef
+# %% ../book/04_batchnorm.ipynb #ac2b157e
 @torch.no_grad()
 def fold_batchnorm(
     layers: list,  # in the order of their use
@@ -768,10 +798,10 @@ def fold_batchnorm(
     out = []
     for layer in layers:
         last = out[-1] if out else None
-        if isinstance(layer, BatchNorm1d) and isinstance(last, Linear):
+        if isinstance(layer, BatchNorm1d) and type(last) is Linear:
             s = layer.gamma / torch.sqrt(layer.running_var + layer.eps)
             bias = 0 if last.bias is None else last.bias
-            folded = Linear(*last.weight.shape)
+            folded = Linear.__new__(Linear)  # nothing needs to be drawn
             folded.weight = (last.weight * s).requires_grad_()
             folded.bias = ((bias - layer.running_mean) * s + layer.beta).requires_grad_()
             out[-1] = folded
