@@ -181,6 +181,12 @@ def test_grad_check_accepts_right_and_refuses_wrong():
         assert grad_check(f_, x_, wrong_) > 1e-3
     assert grad_check(f_, x_, right_, samples=3, generator=gen()) < 1e-8
     assert grad_check(lambda x_: 0.0, x_, torch.zeros_like(x_)) == 0.0
+    assert grad_check(lambda x_: 0.0, x_, torch.ones_like(x_)) == 1.0
+    assert grad_check(f_, x_, right_ * float("nan")) == math.inf
+    assert grad_check(f_, x_.T, right_.T) < 1e-8  # not contiguous
+    seen_ = []
+    grad_check(lambda x_: seen_.append(0) or 0.0, x_, x_, samples=5)
+    assert len(seen_) == 10  # twice for each entry
     with pytest.raises(ValueError, match="float64"): grad_check(f_, x_.float(), right_.float())
     with pytest.raises(ValueError, match="shape of x"): grad_check(f_, x_, right_[:2])
 
@@ -332,7 +338,9 @@ def test_fast_steps_say_what_is_wrong():
     kept_ = [p_.clone() for p_ in params_]
     for X2_, Y2_, message_ in ((X_[None, :1], Y_[None, :1], "2 examples or more"),
                                (X_[None] + 5, Y_[None], "from 0 to 6"),
-                               (X_[None], Y_[None] - 7, "from 0 to 6")):
+                               (X_[None], Y_[None] - 7, "from 0 to 6"),
+                               (X_[None].repeat(2, 1, 1), Y_[None].repeat(2, 1), "2 step sizes"),
+                               (X_[None], Y_[None, :1], "targets")):
         with pytest.raises(ValueError, match=message_): bn_steps(params_, X2_, Y2_, [0.1])
     odd_ = [*params_[:3], params_[3].T.contiguous().T, *params_[4:]]
     with pytest.raises(ValueError, match="contiguous"): bn_steps(odd_, X_[None], Y_[None], [0.1])
@@ -431,6 +439,7 @@ def test_the_model_comes_back_from_its_file():
     m_.fit(["żółw", "李小", "🚀🚀"], v_, steps=30, batch=4, generator=gen())
     with tempfile.TemporaryDirectory() as folder_:
         again_ = CharModel.load(m_.save(pathlib.Path(folder_, "m")))
+        assert again_.unbiased is m_.unbiased
     assert type(again_) is ManualMLP and repr(again_) == repr(m_) and again_.vocab == m_.vocab
     assert all(torch.equal(getattr(m_, k_), getattr(again_, k_)) for k_ in m_.tensors)
     assert again_.sample(5, gen()) == m_.sample(5, gen()) and again_.nll(["李"]) == m_.nll(["李"])
