@@ -282,7 +282,7 @@ def test_sgd_follows_the_gradient():
     same(nets_[0].C.detach(), nets_[1].C.detach(), tol=1e-5)
     assert seen_ == [(k_, 0.1 / (1 + k_), True) for k_ in range(5)]
 
-# %% ../book/04_batchnorm.ipynb #ca54fbbc
+# %% ../book/04_batchnorm.ipynb #1f541b5a
 def test_evaluate_uses_what_is_kept_and_leaves_no_trace():
     v_, A_, B_ = examples(sample_names()[:100])
     net_ = DeepMLP(len(v_), gen(), depth=1, n_hidden=8)
@@ -294,6 +294,12 @@ def test_evaluate_uses_what_is_kept_and_leaves_no_trace():
     for k_, t_ in net_.state_dict().items(): same(t_, before_[k_], tol=0)
     one_by_one = [evaluate(net_, A_[k_:k_ + 1], B_[k_:k_ + 1]) for k_ in range(len(A_))]
     same(value_, float(np.mean(one_by_one)), tol=1e-5)
+
+# %% ../book/04_batchnorm.ipynb #31a5f75d
+def test_evaluate_goes_over_all_portions():
+    v_, A_, B_ = examples(sample_names()[:100])
+    net_ = DeepMLP(len(v_), gen(), depth=1, n_hidden=8)
+    net_.layers[1].training, value_ = False, evaluate(net_, A_, B_)
     many_ = 8192 // len(A_) + 2  # more than one portion
     same(evaluate(net_, A_.repeat(many_, 1), B_.repeat(many_)), value_, tol=1e-5)
     assert not net_.out.requires_grad
@@ -533,9 +539,8 @@ def test_the_instruments_read_a_residual_network():
     assert [r_["name"] for r_ in weight_grad_stats(net_)] == ["0.conv.weight", "1.conv.weight"]
     assert len(Probe(net_).layers) == 5 and all(not m_._forward_hooks for m_ in net_.modules())
 
-# %% ../book/04_batchnorm.ipynb #3b688e63
+# %% ../book/04_batchnorm.ipynb #5eeb5d8b
 def test_the_instruments_read_a_transformer():
-    from matplotlib.figure import Figure
     torch.manual_seed(0)
     net_ = torch.nn.TransformerEncoderLayer(16, 2, 32, dropout=0.0, batch_first=True)
     x_ = rand(2, 7, 16).float()
@@ -546,6 +551,13 @@ def test_the_instruments_read_a_transformer():
     same(probe_.outs["self_attn"], net_.self_attn(x_, x_, x_)[0].detach(), tol=1e-5)
     same(gradient_stats(probe_)[2]["std"], (2 * probe_.outs["norm2"] / probe_.outs["norm2"].numel())
          .std().item(), tol=1e-6)
+
+# %% ../book/04_batchnorm.ipynb #d0514922
+def test_the_updates_of_a_transformer_are_logged():
+    from matplotlib.figure import Figure
+    torch.manual_seed(0)
+    net_ = torch.nn.TransformerEncoderLayer(16, 2, 32, dropout=0.0, batch_first=True)
+    net_(rand(2, 7, 16).float()).square().mean().backward()
     log_, opt_ = UpdateLog(net_), torch.optim.AdamW(net_.parameters(), lr=1e-3)
     opt_.step()
     assert -5 < min(log_()) < max(log_.rows[0]) < 0 and len(log_.weights) == 4
@@ -689,7 +701,7 @@ def test_check_floor_refuses():
         "both": lambda a, b: floor_(a, b, of=torch.cat([a, b])), "one": lambda a, b: floor_(a, b)[0],
         "swapped": lambda a, b: floor_(a, b)[::-1], "fixed": lambda a, b: (1.0397, 1.2130)})
 
-# %% ../book/04_batchnorm.ipynb #1a4fb6b4
+# %% ../book/04_batchnorm.ipynb #1cb64f77
 def test_folding_changes_no_answer():
     v_, A_, B_ = examples(sample_names()[:100])
     for how_ in (dict(depth=3, n_hidden=9), dict(depth=1, n_hidden=4, n_embd=2)):
@@ -707,8 +719,12 @@ def test_folding_changes_no_answer():
     with torch.no_grad(): lin_.bias += 1.5
     x_ = rand(4, 3).float()
     same(fold_batchnorm([lin_, norm_])[0](x_).detach(), norm_(lin_(x_)).detach(), tol=1e-6)
+
+# %% ../book/04_batchnorm.ipynb #9bc5e83d
+def test_folding_leaves_other_layers_alone():
     class Odd_(Linear):
         def forward(self, x): return super().forward(x).relu()
+    norm_ = BatchNorm1d(2)
     assert len(fold_batchnorm([Odd_(3, 2), norm_])) == 2  # not a linear layer any more
     kept_ = [norm_, Tanh(), norm_]
     assert fold_batchnorm(kept_) == kept_ and fold_batchnorm([]) == []
