@@ -760,7 +760,7 @@ class WaveTree(torch.nn.Module):
         self.tree.train(mode)
         return super().train(mode)
 
-# %% ../book/06_wavenet.ipynb #39576cde
+# %% ../book/06_wavenet.ipynb #9ac34980
 @patch
 def _register(self: WaveTree):
     "Let `torch.nn` know the tensors of our layers."
@@ -882,7 +882,7 @@ class RowsModel(CharModel):
         if name in (found := self._named(self.net)): return found[name]
         raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
 
-# %% ../book/06_wavenet.ipynb #3924e088
+# %% ../book/06_wavenet.ipynb #bff1af83
 @patch
 def _setup(self: RowsModel, vocab, generator, **sizes):
     "What all constructors do: take over the sizes, refuse those that do not go together."
