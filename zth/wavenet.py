@@ -192,6 +192,8 @@ class Config:
 class FusedBatchNorm1d(BatchNorm1d):
     "The same layer in one call of PyTorch, which has the backward pass in one call, too."
     def forward(self, x):
+        if x.shape[-1] != self.dim:
+            raise ValueError(f"expected the shape (..., {self.dim}), got {tuple(x.shape)}")
         rows = x.reshape(-1, self.dim)  # (N, dim): channels last, whatever came before
         y = F.batch_norm(rows, self.running_mean, self.running_var, self.gamma, self.beta,
                          self.training, self.momentum, self.eps)
@@ -861,10 +863,11 @@ def _zoo_seed(log, name, data, steps, lr, seed, write):
         log.row(kind="sample", model=name,
                 names=[vocab.decode(row[1:]).split(vocab.itos[0])[0] for row in ids])
 
-# %% ../book/06_wavenet.ipynb #e5d7962a
+# %% ../book/06_wavenet.ipynb #b26bb5f3
 class RowsModel(CharModel):
     "A language model around a network for rows; a subclass says which, by `build`."
     net, portion, dtypes = None, 2**17, (torch.float32,)
+    least = 1  # words that a batch must have
 
     def build(self, vocab_size, generator): raise TypeError("RowsModel is no model by itself")
 
@@ -915,7 +918,7 @@ def parameters(self: RowsModel) -> list:  # of tensors
     self._size()  # is it fitted?
     return list(self.net.parameters())
 
-# %% ../book/06_wavenet.ipynb #76061dbe
+# %% ../book/06_wavenet.ipynb #8b10f2c1
 def _as_rows(
     X: torch.Tensor,  # (B, block) int64 contexts, dots at the left
 ) -> tuple:  # rows (B, 1 + longest), with one dot in front; (B,) where the newest character is
@@ -924,7 +927,7 @@ def _as_rows(
     at = torch.arange(block) + dots[:, None]
     rows = F.pad(X.gather(1, at.clamp(max=block - 1)), (1, 0))  # (B, 1 + block)
     last = block - dots
-    return rows[:, :int(last.max()) + 1], last
+    return rows[:, :int(last.max()) + 1 if len(last) else 1], last
 
 # %% ../book/06_wavenet.ipynb #df862001
 @patch
@@ -965,10 +968,11 @@ def nll_words(self: RowsModel,
     parts = self._each(words).split([len(w) + 1 for w in words])
     return torch.stack([part.mean() for part in parts])
 
-# %% ../book/06_wavenet.ipynb #aa64efd2
+# %% ../book/06_wavenet.ipynb #7f2d6884
 class WaveNetModel(RowsModel):
     "The tree of this chapter as a language model."
     settings = ("block", "n_embd", "n_hidden")
+    least = 2  # its batch norm cannot learn from one
 
     def __init__(self,
         vocab: CharVocab = None,  # draws the weights at once; None: `fit` will find the characters
@@ -1050,7 +1054,7 @@ class _BestRows:
         if self.kept: self.model.net.load_state_dict(self.kept)
         self.model.net.eval()
 
-# %% ../book/06_wavenet.ipynb #6acad370
+# %% ../book/06_wavenet.ipynb #553e8f49
 @patch
 def fit(self: RowsModel,
     words: list,  # non-empty strings to train on
@@ -1071,7 +1075,10 @@ def fit(self: RowsModel,
     vocab = _ready_vocab(words, vocab, 1)
     rows = word_rows(words, vocab, self.block)
     dev = None if dev is None else word_rows(dev, vocab, self.block)
-    batch, eval_every = _whole("batch", batch), _whole("eval_every", eval_every)
+    batch, eval_every = _whole("batch", batch, self.least), _whole("eval_every", eval_every)
+    for name, x in (("lr", lr), ("decay", decay)):
+        if not (isinstance(x, (int, float)) and 0 <= x < math.inf):
+            raise ValueError(f"{name} must be a finite number of at least 0, not {x!r}")
     lrs = step_sizes(lr, steps, schedule)
     self.start(vocab, generator)  # from here on the old weights are gone
     self.history, self.interrupted, done, best = [], False, 0, _BestRows(self, dev)
@@ -1306,7 +1313,7 @@ def check_normalise(normalise):  # function of x, gamma, beta, channels: y, mean
     "Check exercise 'The right dimensions' of chapter 6."
     g = torch.Generator().manual_seed(5)
     for shape, channels in (((9, 3), -1), ((5, 4, 3), -1), ((5, 3, 4), 1), ((4, 3, 3), 1),
-                            ((4, 3, 3), -1),
+                            ((4, 3, 3), -1), ((3, 4, 5), 0), ((5, 3, 4), -2), ((4, 5, 3), 2),
                             ((2, 3, 4, 5), 1), ((2, 4, 5, 3), -1)):
         x = torch.randn(shape, generator=g, dtype=torch.float64) * 2 + torch.randn(shape,
             generator=g)
@@ -1418,7 +1425,7 @@ def check_averages(averages):  # function of T that returns a (T, T) tensor
         want = x.cumsum(0) / torch.arange(1, T + 1)[:, None]
         agree(A @ x, want, "equal shares for everyone up to the place itself", tol=1e-6)
 
-# %% ../book/06_wavenet.ipynb #bc7f9632
+# %% ../book/06_wavenet.ipynb #a3bd6e10
 @checker
 def check_states(run_states):  # function of step, start (H,) and inputs (B, T, n): (B, T, H)
     "Check exercise 'Carry the state' of chapter 6."
@@ -1428,7 +1435,7 @@ def check_states(run_states):  # function of step, start (H,) and inputs (B, T, 
     def step(x, h):
         assert x.shape == (3, 2), f"step got inputs of shape {tuple(x.shape)}, expected (3, 2)"
         assert h.shape == (3, 4), f"step got a state of shape {tuple(h.shape)}, expected (3, 4)"
-        calls.append(h)
+        calls.append(h.clone())
         return torch.tanh(x @ W + h @ U)
     got = run_states(step, start.clone(), inputs.clone())
     assert torch.is_tensor(got), f"expected a tensor, got {type(got).__name__}"
@@ -1442,7 +1449,7 @@ def check_states(run_states):  # function of step, start (H,) and inputs (B, T, 
     agree(got[:, 0], want[0], "first the input at place 0, and the state after it")
     agree(got, torch.stack(want, 1), "is the state of one step the one that the next begins with?")
 
-# %% ../book/06_wavenet.ipynb #6cb04935
+# %% ../book/06_wavenet.ipynb #c8c9bcf3
 @checker
 def check_gru(gru_step):  # function of x, h, W, U, b and c that returns (B, H)
     "Check exercise 'A GRU step by hand' of chapter 6."
@@ -1456,8 +1463,8 @@ def check_gru(gru_step):  # function of x, h, W, U, b and c that returns (B, H)
         assert torch.is_tensor(got), f"expected a tensor, got {type(got).__name__}"
         assert got.shape == (4, 5), f"expected the shape {(4, 5)}, got {tuple(got.shape)}"
         shut, keep = b.clone(), b.clone()
-        shut[:5] -= 1e4  # r = 0
-        keep[5:10] += 1e4  # z = 1
+        shut[:5] -= 100  # r = 0
+        keep[5:10] += 100  # z = 1
         agree(gru_step(x, h, W, U, keep, c), h, "with z = 1 the state stays as it is", tol=1e-9)
         for p, t in zip(cell.parameters(), (W, U, shut, c)): p.copy_(t)
         agree(gru_step(x, h, W, U, shut, c), cell(x, h), "with r = 0 the new content knows the "
