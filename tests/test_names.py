@@ -23,6 +23,7 @@ from zth.bigram import BigramCounts, BigramNet, CharModel, CharVocab, Interpolat
 from zth.bigram import TrigramCounts
 from zth.cli import CommandError
 from zth.mlp import MLPLanguageModel
+from zth.wavenet import GRUModel, RowsModel, TransformerModel, WaveNetModel
 
 # %% ../book/appendix/names.ipynb #17389ed9
 ISLANDS = """
@@ -59,6 +60,10 @@ def test_options_come_from_the_signatures():
     assert options_of("bigram-net") == {"steps": 300, "lr": None}
     assert options_of("mlp") == {"steps": None, "batch": 32, "lr": 0.2, "block": None,
                                  "embedding": 16, "hidden": 300}
+    for name in ("wavenet", "rnn", "gru", "lstm"):
+        assert list(options_of(name)) == ["steps", "batch", "lr", "block", "embedding", "hidden"]
+    assert list(options_of("transformer"))[-3:] == ["embedding", "layers", "heads"]
+    assert options_of("transformer")["layers"] == 4 == options_of("transformer")["heads"]
     assert all(preset.keys() <= OPTIONS.keys() for preset in PRESETS.values())
     assert all(issubclass(kind, CharModel) for kind in MODELS.values()) and DEFAULT in MODELS
 
@@ -70,6 +75,8 @@ def test_options_of_another_model_are_refused():
             ("pentagram", {}, "no model is called 'pentagram'; there are bigram, "),
             ("bigram", {"smoothing": math.nan}, "--smoothing must be a finite number, not nan"),
             ("bigram-net", {"lr": 0.0}, "--lr must be above zero, not 0.0"),
+            ("gru", {"layers": 2}, "--model gru does not take --layers; it takes --steps, --batch"),
+            ("transformer", {"hidden": 9}, "it takes --steps, --batch, --lr, --block, --embedding"),
             ("interpolated", {"lr": 1.0}, "it takes --order, --discount")]:
         with pytest.raises(ValueError) as e: module._check_options(name, options)
         assert said in str(e.value)
@@ -150,6 +157,11 @@ def test_the_steps_suit_the_words():
     assert module._suited(["abcdefghi"] * 1000, 32) == {"block": 5, "steps": 2812}
     assert module._suited(["abcdefghi"] * 1000, 64) == {"block": 5, "steps": 1406}
     assert module._suited(["abcdefghi"] * 10**6, 32) == {"block": 5, "steps": 50_000}
+    assert module._suited(["abcdefghi"] * 4000, 32, GRUModel) == {"block": 9, "steps": 1500}
+    assert module._suited(["abcdefghi"] * 10**5, 32, TransformerModel) == {"block": 9, "steps": 10_000}
+    assert module._suited(["a" * 300], 32, GRUModel) == {"block": 128, "steps": 500}
+    blocks = [module._suited(["a" * n], 32, WaveNetModel)["block"] for n in (1, 2, 3, 4, 5, 8, 9, 40)]
+    assert blocks == [1, 2, 4, 4, 8, 8, 8, 8]
 
 # %% ../book/appendix/names.ipynb #24846ce0
 def test_options_reach_the_model():
@@ -176,6 +188,33 @@ def test_the_seed_decides():
     assert torch.equal(net(1), made.W1) and torch.equal(net(1, batch=32, lr=0.2), made.W1)
     assert not torch.equal(net(1, lr=0.1), made.W1) and not torch.equal(net(1, batch=31), made.W1)
 
+# %% ../book/appendix/names.ipynb #f765a1a1
+def test_options_reach_the_networks_of_chapter_6():
+    parts, v = split_parts(ISLANDS), vocabulary(ISLANDS)
+    for name, more, said in [
+            ("rnn", {}, "RNNModel(block=11, n_embd=64, n_hidden=200)"),
+            ("gru", {"hidden": 9, "embedding": 4}, "GRUModel(block=11, n_embd=4, n_hidden=9)"),
+            ("lstm", {"block": 3, "hidden": 9}, "LSTMModel(block=3, n_embd=64, n_hidden=9)"),
+            ("wavenet", {"hidden": 9}, "WaveNetModel(block=8, n_embd=24, n_hidden=9)"),
+            ("transformer", {"layers": 1, "heads": 2, "embedding": 6},
+             "TransformerModel(block=11, n_embd=6, n_layer=1, n_head=2)")]:
+        net = train_words(parts["train"], name, v, parts["dev"], steps=25, batch=4, **more)
+        assert repr(net) == said and [row["step"] for row in net.history] == [10, 20, 25]
+        assert net.nll(parts["dev"]) == pytest.approx(min(row["dev"] for row in net.history), abs=1e-5)
+        again = train_words(parts["train"], name, v, parts["dev"], steps=25, batch=4, **more)
+        other = train_words(parts["train"], name, v, parts["dev"], 5, steps=25, batch=4, **more)
+        assert again.history == net.history != other.history
+
+# %% ../book/appendix/names.ipynb #6d6a883b
+def test_presets_of_the_networks_of_chapter_6_reach_them():
+    for name in ("wavenet", "gru", "transformer"):
+        net = train_words(ISLANDS, name, steps=12, seed=3)
+        g = torch.Generator().manual_seed(3)
+        twin = type(net)(**{k: getattr(net, k) for k in net.settings})
+        twin.fit(ISLANDS, steps=12, lr=options_of(name)["lr"], generator=g, eval_every=10)
+        assert all(map(torch.equal, net.parameters(), twin.parameters()))
+        assert net.block == (8 if name == "wavenet" else 11) and len(net.history) == 2
+
 # %% ../book/appendix/names.ipynb #4bd72c16
 def test_a_context_longer_than_any_word_has_a_cure():
     for name, words, cure in [
@@ -187,6 +226,7 @@ def test_a_context_longer_than_any_word_has_a_cure():
     with pytest.raises(ValueError, match="of 3 characters .* longest has 2: use --block 2 or less"):
         train_words(["a", "bc"], "mlp", block=3)
     assert train_words(["a", "b"], "bigram").block == 1
+    assert train_words(["a", "bc"], "gru", block=3, steps=1).block == 3  # it reads words
 
 # %% ../book/appendix/names.ipynb #8f159c05
 def test_the_table_says_what_the_models_say():
@@ -231,6 +271,9 @@ def test_words_are_drawn_as_the_model_draws_them():
     assert drawn == [w for w in model.sample(100, g()) if w][:40] and len(drawn) == 40
     assert all(len(w) <= 2 for w in draw_words(model, 20, g(), max_chars=2))
     assert list(draw_words(model, 0, g())) == []
+    net = train_words(ISLANDS, "gru", steps=60, hidden=16)
+    drawn = list(draw_words(net, 30, g()))
+    assert drawn == [w for w in net.sample(60, g()) if w][:30] and len(drawn) == 30
 
 # %% ../book/appendix/names.ipynb #4713b365
 def test_new_words_are_new_and_come_once():
@@ -399,12 +442,36 @@ def test_an_interrupt_of_the_network():
         net = train_words(parts["train"], "mlp", vocabulary(ISLANDS), parts["dev"])
         assert net.interrupted and load_model("m").nll(ISLANDS) == net.nll(ISLANDS)
 
+# %% ../book/appendix/names.ipynb #dce26c2d
+def test_an_interrupt_of_the_networks_of_chapter_6():
+    import zth.wavenet as wavenet
+    real, stop = wavenet.train_rows, [0]
+    def until(*args, **kwargs):
+        for k, loss in enumerate(real(*args, **kwargs)):
+            if k == stop[0]: raise KeyboardInterrupt
+            yield loss
+    with desk(islands="\n".join(ISLANDS)) as at, mock.patch("zth.wavenet.train_rows", until):
+        for stop[0], status, said in [
+                (0, 130, "stopped before there was a model; m is not written"),
+                (35, 0, "ctrl-C after 35 steps; the best model up to then is in m")]:
+            got, out, err = call("train", "islands.txt", "--model", "gru", "--out", "m", "--hidden", 9)
+            assert got == status and said in out + err and Path("m").exists() == (status == 0)
+        assert sorted(p.name for p in at.iterdir()) == ["islands.txt", "m"]
+        parts = split_parts(ISLANDS)
+        net = train_words(parts["train"], "gru", vocabulary(ISLANDS), parts["dev"], hidden=9)
+        assert net.interrupted and load_model("m").nll(ISLANDS) == net.nll(ISLANDS)
+
 # %% ../book/appendix/names.ipynb #baa5cd54
 def test_a_step_size_too_large_is_one_line():
     with desk(islands="\n".join(ISLANDS)) as at:
         status, out, err = call("train", "islands.txt", "--steps", 400, "--lr", 1e30)
         assert status == 1 and err.startswith("zth: the loss has become ") and err.count("\n") == 1
         assert "smaller step size" in err and [p.name for p in at.iterdir()] == ["islands.txt"]
+        for name in ("rnn", "transformer"):
+            status, out, err = call("train", "islands.txt", "--model", name, "--lr", 1e30)
+            assert status == 1 and err.startswith("zth: the loss has become "), err
+            assert err.count("\n") == 1 and "smaller step size" in err
+            assert [p.name for p in at.iterdir()] == ["islands.txt"]
 
 # %% ../book/appendix/names.ipynb #806c0aa7
 def test_a_full_disk_is_one_line():
@@ -478,6 +545,10 @@ WRONG = {
     ("train", "words.txt", "--model", "gpt"): (2, "no model is called 'gpt'; there are bigram, "),
     ("train", "words.txt", "--model", "bigram", "--lr", "1"): (2, "it takes --smoothing"),
     ("train", "words.txt", "--smoothing", "-1"): (2, "--smoothing"),
+    ("train", "words.txt", "--model", "gru", "--layers", "2"): (2, "gru does not take --layers"),
+    ("train", "words.txt", "--model", "transformer", "--heads", "5"): (1, "shared by 5 heads"),
+    ("train", "words.txt", "--model", "wavenet", "--block", "3"): (1, "a power of two, not 3"),
+    ("train", "words.txt", "--model", "lstm", "--hidden", "99999"): (1, "would be too large"),
     ("sample", "words.txt"): (1, "words.txt is not a model that zth has saved"),
     ("sample", "gone"): (1, "gone: there is no such file"),
     ("sample", "m", "--new", "gone.txt"): (1, "gone.txt: there is no such file"),
@@ -503,7 +574,7 @@ def test_every_mistake_is_one_line_and_leaves_no_file():
             got, out, err = call(*args)
             assert got == status and said in err, (args, got, err)
             assert err.count("\n") == 1 and err.startswith("zth"), err
-            assert out == "" or "order" in said, out
+            assert out == "" or {"interpolated", "transformer", "wavenet", "lstm"} & {*args}, out
         assert {p.name: p.read_bytes() for p in at.iterdir()} == before
 
 # %% ../book/appendix/names.ipynb #41650941
@@ -536,7 +607,8 @@ def test_the_help_names_the_models_and_their_defaults():
     flat = " ".join(out.split())
     assert (status, err) == (0, "") and "Usage: zth names train [OPTIONS] [FILE] " in flat
     assert f"One of {', '.join(MODELS)}." in flat and "(interpolated: 5)" in flat
-    assert "(bigram-net: chosen for the data, mlp: 0.2)" in flat
+    assert "(bigram-net: chosen for the data, mlp: 0.2, wavenet: 0.0" in flat
+    assert "Heads of attention in a block (transformer: 4)." in flat
     assert "Fake counts in each cell (bigram: 1.0, trigram: 1.0)." in flat
     status, out, err = call("--help")
     assert all(f"  {name} " in out for name in ("train", "sample", "eval"))

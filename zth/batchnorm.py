@@ -289,7 +289,9 @@ class BatchNorm1d(Module):
 def _batch(self: BatchNorm1d, x):
     "Mean and variance over the batch, which the running ones take note of."
     n, dims = x.numel() // self.dim, tuple(range(x.dim() - 1))
-    if n < 2: raise ValueError(f"{n} examples have no variance: call eval() to use the model")
+    if n < 2:
+        few = "one example has" if n else "no examples have"
+        raise ValueError(f"{few} no variance: call eval() to use the model")
     mean, var = x.mean(dims), x.var(dims, correction=int(self.unbiased))  # (dim,) both
     with torch.no_grad():  # or the graph of every step would hang on the one before
         m, kept = self.momentum, var if self.unbiased else var * (n / (n - 1))

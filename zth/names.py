@@ -22,6 +22,7 @@ from .bigram import BigramCounts, BigramNet, CharModel, CharVocab
 from .bigram import InterpolatedCounts, TrigramCounts, load_words, split_words
 from .cli import CommandError
 from .mlp import MLPLanguageModel
+from .wavenet import GRUModel, LSTMModel, RowsModel, RNNModel, TransformerModel, WaveNetModel
 
 # %% ../book/appendix/names.ipynb #712a3848
 MODELS = {
@@ -30,13 +31,26 @@ MODELS = {
     "trigram": TrigramCounts,
     "interpolated": InterpolatedCounts,
     "mlp": MLPLanguageModel,
+    "wavenet": WaveNetModel,
+    "rnn": RNNModel,
+    "gru": GRUModel,
+    "lstm": LSTMModel,
+    "transformer": TransformerModel,
 }
 DEFAULT = "mlp"
 
 # %% ../book/appendix/names.ipynb #89e8b77b
 OPTIONS = {o: o for o in ("smoothing", "order", "discount", "steps", "batch", "lr", "block")}
 OPTIONS |= {"embedding": "n_embd", "hidden": "n_hidden"}  # option: the parameter it stands for
-PRESETS = {"mlp": {"steps": None, "lr": 0.2, "block": None, "embedding": 16, "hidden": 300}}
+OPTIONS |= {"layers": "n_layer", "heads": "n_head"}
+PRESETS = {
+    "mlp": {"steps": None, "lr": 0.2, "block": None, "embedding": 16, "hidden": 300},
+    "wavenet": {"steps": None, "lr": 0.008, "block": None},
+    "rnn": {"steps": None, "lr": 0.004, "block": None, "hidden": 200},
+    "gru": {"steps": None, "lr": 0.008, "block": None},
+    "lstm": {"steps": None, "lr": 0.008, "block": None},
+    "transformer": {"steps": None, "lr": 0.004, "block": None},
+}
 
 def _parameters(kind):
     "What the constructor and `fit` of a kind of model take."
@@ -161,21 +175,25 @@ def describe(
 # %% ../book/appendix/names.ipynb #23b615a3
 SETTINGS = {"mlp": {"init": "scaled", "schedule": "linear"}}
 
-def _suited(words, batch):
+def _suited(words, batch, kind=MLPLanguageModel):
     "A context and a number of steps that suit a list of words."
     examples, longest = sum(len(w) + 1 for w in words), max(map(len, words))
-    return {"block": min(5, longest), "steps": min(50_000, max(500, 9 * examples // batch))}
+    if not issubclass(kind, RowsModel):
+        return {"block": min(5, longest), "steps": min(50_000, max(500, 9 * examples // batch))}
+    steps = min(10_000, max(500, 12 * len(words) // batch))
+    if kind is WaveNetModel: longest = 1 << (min(8, longest) - 1).bit_length()
+    return {"block": min(longest, 128), "steps": steps}
 
 # %% ../book/appendix/names.ipynb #e592f018
-def _look_every(steps):
+def _look_every(steps, looks=100):
     "How many steps lie between two looks at the dev part."
-    return max(10, steps // 100)
+    return max(10, steps // looks)
 
 # %% ../book/appendix/names.ipynb #6682ceac
 def _check_context(made, name, words):
     "Refuse a context that no word fills, and say what to do."
     longest, takes = max(map(len, words)), options_of(name)
-    if made.block <= longest: return
+    if made.block <= longest or isinstance(made, RowsModel): return
     cure = (f"--order {longest + 1} or less" if "order" in takes else
             f"--block {longest} or less" if "block" in takes else "--model bigram")
     raise ValueError(f"a context of {made.block} characters is longer than any word to train on; "
@@ -190,9 +208,10 @@ def _given_to(function, values):
 def _settings(name, words, options):
     "The values of all parameters that an option, a preset or the words decide."
     chosen = {**options_of(name), **options}
-    suited = _suited(words, chosen.get("batch", 1))
+    kind, looks = MODELS[name], 25 if issubclass(MODELS[name], RowsModel) else 100
+    suited = _suited(words, chosen.get("batch", 1), kind)
     chosen = {OPTIONS[o]: suited.get(o) if v is None else v for o, v in chosen.items()}
-    if "steps" in chosen: chosen["eval_every"] = _look_every(chosen["steps"])
+    if "steps" in chosen: chosen["eval_every"] = _look_every(chosen["steps"], looks)
     return {**chosen, **SETTINGS.get(name, {})}
 
 # %% ../book/appendix/names.ipynb #168dfe82
@@ -275,12 +294,12 @@ def draw_words(
     "Draw words of at least one letter."
     seen, misses = {"", *(known or ())}, 0
     while n > 0 and misses < patience:
-        word, = model.sample(1, generator, max_chars)
-        misses = misses + 1 if word in seen else 0
-        if misses: continue
-        if known is not None: seen.add(word)
-        n -= 1
-        yield word
+        for word in model.sample(min(n, 200), generator, max_chars):
+            misses = misses + 1 if word in seen else 0
+            if misses: continue
+            if known is not None: seen.add(word)
+            n -= 1
+            yield word
 
 # %% ../book/appendix/names.ipynb #94004e1f
 def load_model(
@@ -320,11 +339,13 @@ Smoothing = Annotated[float | None, _option("smoothing", "Fake counts in each ce
 Order = Annotated[int | None, _option("order", "Characters of a window", min=2)]
 Discount = Annotated[float | None, _option("discount", "Taken off each count", min=0, max=1)]
 Steps = Annotated[int | None, _option("steps", "Steps of training", min=1)]
-Batch = Annotated[int | None, _option("batch", "Examples in a step", min=1)]
+Batch = Annotated[int | None, _option("batch", "Examples, or words, in a step", min=1)]
 Rate = Annotated[float | None, _option("lr", "Step size", min=0)]
 Block = Annotated[int | None, _option("block", "Characters of context", min=1)]
 Embedding = Annotated[int | None, _option("embedding", "Numbers for each character", min=1)]
-Hidden = Annotated[int | None, _option("hidden", "Neurons of the hidden layer", min=1)]
+Hidden = Annotated[int | None, _option("hidden", "Neurons of a hidden layer or state", min=1)]
+Layers = Annotated[int | None, _option("layers", "Blocks, one after the other", min=1)]
+Heads = Annotated[int | None, _option("heads", "Heads of attention in a block", min=1)]
 
 # %% ../book/appendix/names.ipynb #92a8b45a
 Words = Annotated[Path | None, typer.Argument(
@@ -372,6 +393,7 @@ def train(
     smoothing: Smoothing = None, order: Order = None, discount: Discount = None,
     steps: Steps = None, batch: Batch = None, lr: Rate = None,
     block: Block = None, embedding: Embedding = None, hidden: Hidden = None,
+    layers: Layers = None, heads: Heads = None,
     test: Test = False,  # whether to look at the test part
     quiet: Quiet = False,  # whether to print nothing
 ):
