@@ -549,6 +549,10 @@ WRONG = {
     ("train", "words.txt", "--model", "transformer", "--heads", "5"): (1, "shared by 5 heads"),
     ("train", "words.txt", "--model", "wavenet", "--block", "3"): (1, "a power of two, not 3"),
     ("train", "words.txt", "--model", "lstm", "--hidden", "99999"): (1, "would be too large"),
+    ("train", "words.txt", "--batch", "99999999"): (2, "--batch"),
+    ("train", "words.txt", "--model", "wavenet", "--batch", "1"): (1, "must be at least 2"),
+    ("train", "words.txt", "--model", "lstm", "--hidden", "2000", "--batch", "60000"):
+        (1, "a batch of 60,000 words is too large"),
     ("sample", "words.txt"): (1, "words.txt is not a model that zth has saved"),
     ("sample", "gone"): (1, "gone: there is no such file"),
     ("sample", "m", "--new", "gone.txt"): (1, "gone.txt: there is no such file"),

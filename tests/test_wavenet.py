@@ -177,6 +177,13 @@ def test_dropout_drops_and_keeps_the_mean():
         with pytest.raises(ValueError, match="p must be at least 0"): Dropout(bad)
     assert [type(m).__name__ for m in fusing_net(9, 4, 5, dropout=0.1)].count("Dropout") == 3
 
+# %% ../book/06_wavenet.ipynb #8c12b1c5
+def test_a_tree_begins_without_an_opinion():
+    net_ = fusing_net(27, 4, 128, generator=gen())
+    ids_ = torch.randint(0, 27, (512, 8), generator=gen(1))
+    assert 0.09 < net_[-1].weight.std() * 128**0.5 < 0.11 and not net_[-1].bias.any()
+    assert abs(F.cross_entropy(net_(ids_), ids_[:, 0]).item() - math.log(27)) < 0.05
+
 # %% ../book/06_wavenet.ipynb #e5eee812
 def test_the_bug_is_a_batch_norm_for_each_place():
     a_ = torch.randn((32, 4, 5), generator=gen()) * 2 + 1
@@ -190,6 +197,15 @@ def test_the_bug_is_a_batch_norm_for_each_place():
     same(bad_.running_var, torch.stack([n.running_var for n in apart]), tol=1e-5)
     two_ = torch.randn(9, 5, generator=gen())
     same(BatchNorm1dOverFirst(5)(two_).detach(), BatchNorm1d(5)(two_).detach(), tol=1e-6)  # 2-D: right
+
+# %% ../book/06_wavenet.ipynb #57e5d731
+def test_the_bug_keeps_the_variance_over_n_minus_1_either_way():
+    a_ = torch.randn((32, 4, 5), generator=gen()) * 2 + 1
+    for unbiased_ in (False, True):
+        bad_ = BatchNorm1dOverFirst(5, unbiased=unbiased_)
+        over_ = (a_ - a_.mean(0)) / (a_.var(0, correction=int(unbiased_)) + 1e-5).sqrt()
+        same(bad_(a_).detach(), over_, tol=1e-5)
+        same(bad_.running_var, 0.9 + 0.1 * a_.var(0), tol=1e-5)
 
 # %% ../book/06_wavenet.ipynb #02d90918
 def test_batch_norm_reduces_over_everything_but_the_last_dimension():
@@ -238,6 +254,16 @@ def test_the_fused_norm_is_the_same_layer():
         same(one_.running_mean, two_.running_mean, tol=1e-6)
         same(one_.running_var, two_.running_var, tol=1e-5)
         same(one_.eval()(a_).detach(), two_.eval()(a_).detach(), tol=1e-5)
+
+# %% ../book/06_wavenet.ipynb #a02af0f0
+def test_the_fused_norm_takes_its_settings_and_any_strides():
+    one_, two_ = (kind_(3, eps=0.1, momentum=0.3) for kind_ in (BatchNorm1d, FusedBatchNorm1d))
+    a_ = torch.randn((5, 3, 8), generator=gen()).transpose(1, 2)  # (5, 8, 3), not contiguous
+    same(two_(a_).detach(), one_(a_).detach(), tol=1e-5)
+    same(two_.running_mean, one_.running_mean, tol=1e-6)
+    same(two_.running_var, one_.running_var, tol=1e-6)
+    for bad in (torch.zeros(4, 6), torch.zeros(2, 3, 4), torch.zeros(3)):
+        with pytest.raises(ValueError, match=r"expected the shape \(\.\.\., 3\), got"): two_(bad)
 
 # %% ../book/06_wavenet.ipynb #d5016ec7
 def test_make_net_follows_its_config():
@@ -300,6 +326,13 @@ def test_sgd_decays_its_weights():
     start_ = make_net(Config(n_embd=3, n_hidden=4), len(v_), gen())
     for p_, q, s_ in zip(plain_.parameters(), decayed.parameters(), start_.parameters()):
         same((p_ - q).detach(), (0.1 * 0.5 * s_).detach(), tol=1e-6)
+
+# %% ../book/06_wavenet.ipynb #c3e7f83d
+def test_a_run_ends_in_eval_mode():
+    (ws_, v_), config_ = few_words(), Config(n_embd=4, n_hidden=6, steps=5, batch=8)
+    result_ = run(config_, ws_[:2], v_)
+    assert not any(m.training for _, m in result_.model.net.named_modules())
+    assert (result_.train, result_.dev) == tuple(map(result_.model.nll, ws_[:2]))
 
 # %% ../book/06_wavenet.ipynb #8a062061
 def test_every_field_of_a_config_counts():
@@ -378,6 +411,12 @@ def test_a_causal_convolution_says_what_is_wrong():
         CausalConv1d(2, 2, dilation=4, pad=False)(torch.zeros(1, 3, 2))
     assert CausalConv1d(2, 3, bias=False).parameters()[0].shape == (4, 3)
     assert len(CausalConv1d(2, 3, bias=False).parameters()) == 1
+
+# %% ../book/06_wavenet.ipynb #7d0835ad
+def test_a_convolution_draws_its_weights_from_the_generator():
+    one_, two_ = (CausalConv1d(2, 3, generator=gen(k)) for k in (1, 2))
+    same(one_.weight.detach(), Linear(4, 3, generator=gen(1)).weight.detach(), tol=0)
+    assert not torch.equal(one_.weight, two_.weight) and one_.bias.tolist() == [0, 0, 0]
 
 # %% ../book/06_wavenet.ipynb #5abe64b2
 def test_convolutions_give_the_trees_logits_for_every_window():
@@ -491,6 +530,23 @@ def test_the_gated_net_sees_its_context_and_no_more():
     row_[0, 10] = (row_[0, 10] + 1) % 9
     moved = (before_ != net_.everywhere(row_)).any(-1)[0].nonzero().flatten() + 7
     assert moved.tolist() == [*range(10, 18)]  # the eight places whose window holds place 10
+
+# %% ../book/06_wavenet.ipynb #62a47adb
+def test_the_gated_net_begins_without_an_opinion():
+    net_, ids_ = GatedWaveNet(27, 32, 64, 3, gen()), torch.randint(0, 27, (512, 8), generator=gen(1))
+    assert 0.09 < net_.head[-1].weight.std() * 8 < 0.11
+    assert abs(F.cross_entropy(net_(ids_), ids_[:, 0]).item() - math.log(27)) < 0.05
+
+# %% ../book/06_wavenet.ipynb #0f87cfe0
+def test_the_gated_net_drops_the_same_in_both_forms():
+    net_, outs_ = GatedWaveNet(9, 4, 5, 3, gen(), dropout=0.5), []
+    ids_ = torch.randint(0, 9, (6, 8), generator=gen())
+    for call_ in (net_, net_.everywhere):
+        net_.dropout.generator = gen(1)
+        outs_.append(call_(ids_).view(6, 9).detach())
+    same(*outs_, tol=1e-5)
+    whole_ = net_.eval().everywhere(ids_).view(6, 9)
+    assert all((out_ - whole_).abs().max() > 1e-3 for out_ in outs_)
 
 # %% ../book/06_wavenet.ipynb #e8c06759
 def test_a_gated_config_makes_a_gated_net():
@@ -702,6 +758,18 @@ def test_wn_zoo_training_on_rows_complains():
         list(train_rows(RNN(3, 3), a_, b_, [1e38] * 9, generator=gen()))
     assert list(train_rows(RNN(3, 3), a_, b_, [], generator=gen())) == []
 
+# %% ../book/06_wavenet.ipynb #b79b50e4
+def test_wn_zoo_weights_that_are_no_numbers_are_noticed_at_once():
+    class Edge_(torch.nn.Module):
+        "Its loss is 0, with a slope that is no number."
+        def __init__(self):
+            super().__init__()
+            self.w = torch.nn.Parameter(torch.ones(1))
+        def forward(self, x, y): return None, (self.w * 0).sqrt().sum()
+    a_, b_ = word_rows(["ab", "a"], CharVocab("ab"), 9)
+    with pytest.raises(FloatingPointError, match="has become nan"):
+        next(train_rows(Edge_(), a_, b_, [0.1], generator=gen()))
+
 # %% ../book/06_wavenet.ipynb #6e21d606
 def test_wn_zoo_influence_is_a_gradient():
     net_, ids_ = draw_weights(RNN(9, 6, 4, 5), gen()).double(), torch.tensor([[1, 2, 3, 4, 5, 6]])
@@ -815,6 +883,12 @@ def test_wn_zoo_the_block_of_a_tree_is_a_power_of_two():
         assert str(WaveTree(9, n_, 3, 5).tree.layers).count("BatchNorm1d") == depth_
     for bad in (0, 3, 6, -2):
         with pytest.raises(ValueError, match=f"power of two, not {bad}"): WaveTree(9, bad)
+
+# %% ../book/06_wavenet.ipynb #ead23cce
+def test_wn_zoo_the_tree_for_rows_begins_without_an_opinion():
+    net_, ids_ = WaveTree(27, generator=gen()), torch.randint(0, 27, (64, 9), generator=gen(1))
+    assert 0.09 < net_.tree[-1].weight.std() * 128**0.5 < 0.11
+    assert abs(net_(ids_, ids_.flip(0))[1].item() - math.log(27)) < 0.05
 
 # %% ../book/06_wavenet.ipynb #4dcb60b7
 def test_wn_zoo_no_model_sees_the_future():
@@ -940,6 +1014,14 @@ def test_wn_zoo_contexts_are_checked():
                  lambda m: m.save("nowhere"), lambda m: m.nll_words(["a"])):
         with pytest.raises(ValueError, match="not fitted"): use_(GRUModel())
 
+# %% ../book/06_wavenet.ipynb #18b45beb
+def test_wn_zoo_no_context_and_what_is_no_context():
+    for m_ in small_models(4):
+        assert m_.log_probs(torch.zeros((0, 4), dtype=torch.int64)).shape == (0, len(m_.vocab))
+        for kind_ in (torch.float32, torch.int32, torch.bool):
+            with pytest.raises(ValueError, match=f"expected int64 numbers, not {kind_}"):
+                m_.log_probs(torch.zeros((2, 4), dtype=kind_))
+
 # %% ../book/06_wavenet.ipynb #349e7d64
 def test_wn_zoo_words_grow_side_by_side():
     for m_ in small_models(4):
@@ -1000,7 +1082,9 @@ def test_wn_zoo_a_refused_fit_leaves_the_weights():
     kept_ = [p_.detach().clone() for p_ in m_.parameters()]
     for bad in (dict(schedule="cosine"), dict(batch=0), dict(batch=1.5), dict(dev=["z"]),
                 dict(dev=[]), dict(steps=1.5), dict(steps=-1), dict(eval_every=0),
-                dict(vocab=CharVocab("abx")), dict(generator=None), dict(generator=1)):
+                dict(vocab=CharVocab("abx")), dict(generator=None), dict(generator=1),
+                dict(vocab="abcd"), dict(vocab=""), dict(batch=10**7), dict(batch=10**12), dict(lr="a"),
+                dict(lr=-1.0), dict(lr=math.nan), dict(lr=math.inf), dict(decay=-1.0), dict(decay="x")):
         with pytest.raises(ValueError): m_.fit(["abcd", "b"], **{"generator": gen(), **bad})
         assert m_.vocab is v_ and all(map(torch.equal, m_.parameters(), kept_)), bad
     for bad in (dict(n_hidden=0), dict(n_embd=1.5), dict(block=-1), dict(block="x")):
@@ -1010,6 +1094,37 @@ def test_wn_zoo_a_refused_fit_leaves_the_weights():
     for many in (dict(n_layer=10**9), dict(block=10**9), dict(n_embd=10**6, n_head=1)):
         with pytest.raises(ValueError, match="would be too large"): TransformerModel(**many)
     with pytest.raises(ValueError, match="power of two, not 6"): WaveNetModel(block=6)
+
+# %% ../book/06_wavenet.ipynb #30e10be8
+def test_wn_zoo_a_batch_has_a_least_and_a_largest_size():
+    words_ = ["charlotte", "anna"]  # longer than the block, so a row has a single target
+    for m_ in (WaveNetModel(n_embd=2, n_hidden=4), GRUModel(block=8, n_embd=2, n_hidden=4)):
+        if m_.least == 2:
+            with pytest.raises(ValueError, match="batch must be at least 2, not 1"):
+                m_.fit(words_, batch=1, generator=gen())
+        assert m_.fit(words_, batch=m_.least, steps=50, generator=gen()).history[-1]["step"] == 50
+    for m_ in (WaveNetModel(), RNNModel(), TransformerModel()):
+        for n_ in (10**5, 10**12):  # refused before anything is made
+            with pytest.raises(ValueError, match=f"batch of {n_:,} words is too large.* or less"):
+                m_.fit(words_, batch=n_, steps=1, generator=gen())
+        m_._check_batch(5000, 16), m_._check_batch(300, 129)  # far more than one would want
+        assert m_.vocab is None
+
+# %% ../book/06_wavenet.ipynb #d4871b5a
+def test_wn_zoo_training_is_in_training_mode():
+    ws_ = sample_names()[:60]
+    how_ = dict(vocab=CharVocab.from_words(ws_), steps=20, eval_every=7, batch=8, generator=gen())
+    for dev_ in (None, ws_[40:]):
+        m_ = WaveNetModel(block=4, n_embd=4, n_hidden=6).fit(ws_[:40], dev=dev_, **how_)
+        seen_ = [t for k, t in m_.net.state_dict().items() if "running_mean" in k]
+        assert len(seen_) == 2 and all(t.abs().min() > 0 for t in seen_) and not m_.net.training
+
+# %% ../book/06_wavenet.ipynb #6aa32759
+def test_wn_zoo_fit_works_without_gradients_around_it():
+    m_, how_ = GRUModel(n_embd=2, n_hidden=4), dict(steps=5, batch=2)
+    with torch.no_grad(): inside_ = m_.fit(["ab", "ba"], generator=gen(), **how_).nll(["ab"])
+    assert m_.fit(["ab", "ba"], generator=gen(), **how_).nll(["ab"]) == inside_
+    assert m_.nll(["ab"]) != GRUModel(m_.vocab, n_embd=2, n_hidden=4, generator=gen()).nll(["ab"])
 
 # %% ../book/06_wavenet.ipynb #64766dbb
 def test_wn_zoo_a_constructor_refuses_what_is_not_its_own():
@@ -1035,6 +1150,26 @@ def test_wn_zoo_ctrl_c_keeps_the_best_weights():
         same(m_.nll(ws_[40:]), min(r["dev"] for r in m_.history), tol=1e-6)
         assert not m_.net.training
 
+# %% ../book/06_wavenet.ipynb #d0e9cdfd
+def test_wn_zoo_a_run_that_diverges_keeps_the_best_weights_or_none():
+    import zth.wavenet as module
+    real_, ws_ = module.train_rows, sample_names()[:60]
+    def diverging_rows(*args, **kwargs):
+        for k, cost in enumerate(real_(*args, **kwargs)):
+            if k == 50: raise FloatingPointError("the loss has become nan")
+            yield cost
+    how_ = dict(vocab=CharVocab.from_words(ws_), steps=200, eval_every=20, lr=0.03)
+    for dev_ in (ws_[40:], None):
+        m_ = module.WaveNetModel(n_embd=8, n_hidden=32)
+        module.train_rows = diverging_rows
+        try:
+            with pytest.raises(FloatingPointError): m_.fit(ws_[:40], dev=dev_, generator=gen(), **how_)
+        finally: module.train_rows = real_
+        assert [r["step"] for r in m_.history] == [20, 40] and not m_.interrupted
+        if dev_: same(m_.nll(dev_), min(r["dev"] for r in m_.history), tol=1e-6)
+        else:
+            with pytest.raises(ValueError, match="not fitted"): m_.nll(["a"])
+
 # %% ../book/06_wavenet.ipynb #7052a3f6
 def test_wn_zoo_models_come_back_from_their_files():
     import pathlib, tempfile
@@ -1048,6 +1183,7 @@ def test_wn_zoo_models_come_back_from_their_files():
                 MLPLanguageModel.load(pathlib.Path(folder, "m"))
         assert repr(again_) == repr(m_) and again_.vocab == m_.vocab
         assert vars(again_).keys() <= vars(m_).keys()
+        assert again_.history == [] and again_.interrupted is False and not again_.net.training
         assert all(torch.equal(a, b) for a, b in zip(m_.net.state_dict().values(),
                                                      again_.net.state_dict().values()))
         assert again_.sample(5, gen()) == m_.sample(5, gen())
@@ -1086,6 +1222,23 @@ def test_wn_zoo_damaged_files_are_refused():
                 (None, {"net.start": torch.zeros(1, 6).half()}, "holds numbers of type torch")]:
             bad = damaged(path_, about_, **arrays_)
             with pytest.raises(ValueError, match=said_): CharModel.load(bad)
+        tree_ = damaged(small_models(4)[0].save(path_), **{"net.layers_3_running_var": -torch.ones(6)})
+        with pytest.raises(ValueError, match="variance is negative"): CharModel.load(tree_)
+
+# %% ../book/06_wavenet.ipynb #7499de57
+def test_wn_zoo_the_default_dtype_changes_nothing():
+    want_ = [m_.nll(["ada"]) for m_ in small_models(4)]
+    try:
+        torch.set_default_dtype(torch.float64)
+        with tempfile.TemporaryDirectory() as folder:
+            for m_, loss_ in zip(small_models(4), want_):
+                assert {t.dtype for t in m_.net.state_dict().values()} == {torch.float32}
+                again_ = CharModel.load(m_.save(pathlib.Path(folder, "m")))
+                same([m_.nll(["ada"]), again_.nll(["ada"])], [loss_] * 2, tol=1e-6)
+                m_.fit(["ada", "bo"], steps=3, batch=4, generator=gen())
+                assert len(m_.sample(2, gen())) == 2
+        assert torch.get_default_dtype() == torch.float64
+    finally: torch.set_default_dtype(torch.float32)
 
 # %% ../book/06_wavenet.ipynb #5864a110
 def test_wn_zoo_diverging_says_so_and_odd_words_work():
@@ -1122,6 +1275,16 @@ def test_the_gated_net_has_the_right_slope():
             down = cost().item()
             flat_[spot] += eps
             same((up - down) / (2 * eps), grad_.view(-1)[spot].item(), tol=1e-6)
+
+# %% ../book/06_wavenet.ipynb #1e6a0fad
+def test_dropout_draws_from_the_generator_of_a_run():
+    (ws_, v_), config_ = few_words(), Config(n_embd=4, n_hidden=6, steps=5, batch=8, dropout=0.5)
+    for gated_ in (False, True):
+        losses_ = []
+        for seed_ in (1, 2):
+            torch.manual_seed(seed_)  # PyTorch's own generator has no part in it
+            losses_.append(run(replace(config_, gated=gated_), ws_[:2], v_).losses)
+        assert torch.equal(*losses_)
 
 # %% ../book/06_wavenet.ipynb #c39daa2a
 def test_the_tree_is_pytorchs_strided_convolutions():
@@ -1272,6 +1435,19 @@ def test_check_fuse_refuses():
         return x.reshape(len(x), -1, n * x.shape[2])
     def stub(*a): raise NotImplementedError
     check_fuse(good_fuse)
+    def by_slices(x, n):
+        x = torch.cat([x.new_zeros(len(x), -x.shape[1] % n, x.shape[2]), x], 1)
+        return torch.cat([x[:, k::n] for k in range(n)], 2)
+    def by_places(x, n):
+        T = -(-x.shape[1] // n)
+        out = x.new_zeros(len(x), T * n, x.shape[2])
+        out[:, T * n - x.shape[1]:] = x
+        return torch.stack([out[:, t * n:t * n + n].flatten(1) for t in range(T)], 1)
+    def emptied(x, n):
+        out = good_fuse(x, n).clone()
+        with torch.no_grad(): x.zero_()
+        return out
+    for honest in (by_slices, by_places): check_fuse(honest)
     said = refuses(check_fuse, {
         "stub": stub, "None": None, "class": lambda x, n: FlattenConsecutive(n)(x),
         "view": lambda x, n: good_fuse(x, n) if x.shape[1] % n else x.view(len(x), -1, n * x.shape[2]),
@@ -1281,8 +1457,11 @@ def test_check_fuse_refuses():
         "far apart": lambda x, n: good_fuse(x, n).view(len(x), -1, x.shape[2], n).mT.flatten(2),
         "list": lambda x, n: good_fuse(x, n).tolist(),
         "cut": lambda x, n: good_fuse(x[:, x.shape[1] % n:], n),
+        "float32": lambda x, n: good_fuse(x.float(), n), "emptied": emptied,
+        "detached": lambda x, n: by_slices(x.detach(), n),
     })
-    assert "older neighbour" in said["newer first"]
+    assert "older neighbour" in said["newer first"] and "gradient" in said["detached"]
+    assert "float64" in said["float32"] and "has changed" in said["emptied"]
 
 # %% ../book/06_wavenet.ipynb #0dd2153e
 def test_check_normalise_refuses():
@@ -1295,7 +1474,12 @@ def test_check_normalise_refuses():
                                                       keepdim=True) + eps).sqrt()
         return (y * gamma + beta if affine else y).movedim(-1, channels), mean, var
     def stub(*a): raise NotImplementedError
-    check_normalise(norm_)
+    def by_torch_(x, gamma, beta, channels):
+        rows = x.movedim(channels, 1)
+        y = F.batch_norm(rows, None, None, gamma, beta, training=True)
+        rows = rows.transpose(0, 1).flatten(1)
+        return [y.movedim(1, channels), rows.mean(1), rows.var(1, unbiased=False)]
+    for honest in (norm_, by_torch_): check_normalise(honest)
     said = refuses(check_normalise, {
         "stub": stub, "None": None, "the lecture's bug": lambda *a: norm_(*a, drop=(1,)),
         "n - 1": lambda *a: norm_(*a, correction=1), "no epsilon": lambda *a: norm_(*a, eps=0),
@@ -1303,6 +1487,9 @@ def test_check_normalise_refuses():
             b, -1),
         "y only": lambda *a: norm_(*a)[0], "over the channels": lambda x, g, b, c: norm_(x, g, b, 0),
         "beta off": lambda x, g, b, c: norm_(x, g, -b, c),
+        "1, else last": lambda x, g, b, c: norm_(x, g, b, 1 if c == 1 else -1),
+        "0 is last": lambda x, g, b, c: norm_(x, g, b, c or -1),
+        "from behind": lambda x, g, b, c: norm_(x, g, b, c if c in (-1, 0, 1) else 2),
     })
     assert "divide by n" in said["n - 1"] and "all dimensions but one" in said["the lecture's bug"]
 
@@ -1345,6 +1532,18 @@ def test_check_gate_refuses():
         "lists": lambda *a: [x.tolist() for x in good_gate(*a)],
     })
     assert "lets through" in said["no gate"] and "times the tanh" in said["no tanh"]
+
+# %% ../book/06_wavenet.ipynb #0ab5cf95
+def test_check_gate_accepts_other_forms():
+    from zth.wavenet import check_gate
+    def by_exp_(a, b, dz):
+        e, s = torch.exp(2 * a), 1 / (1 + torch.exp(-b))
+        return [dz * 4 * e / (e + 1)**2 * s, dz * (e - 1) / (e + 1) * s * (1 - s)]
+    def in_place(a, b, dz):
+        t, s = a.tanh_(), torch.exp(b) / (1 + torch.exp(b))
+        db = t * s * (1 - s) * dz
+        return dz.mul_(s).mul_(1 - t * t), db
+    for honest in (by_exp_, in_place): check_gate(honest)
 
 # %% ../book/06_wavenet.ipynb #e5ae91a8
 def test_check_count_refuses():
@@ -1397,8 +1596,26 @@ def test_wn_zoo_check_states_refuses():
         "bug": by_loop(forget=True), "before": by_loop(before=True), "back": by_loop(back=True),
         "time first": by_loop(dim=0), "last": lambda s, h, x: by_loop()(s, h, x)[:, -1],
         "zero": lambda s, h, x: by_loop()(s, 0 * h, x), "None": lambda s, h, x: None,
-        "no batch": lambda s, h, x: s(x[:, 0], h)})
+        "no batch": lambda s, h, x: s(x[:, 0], h),
+        "detached": lambda s, h, x: by_loop()(s, h.detach(), x), "twice": lambda s, h, x: (
+            by_loop()(s, h, x), by_loop()(s, h, x))[1]})
     assert "the next begins with" in said["bug"] and "after it" in said["before"]
+    assert "gradient" in said["detached"] and "10 times" in said["twice"]
+
+# %% ../book/06_wavenet.ipynb #c9fc1e0e
+def test_wn_zoo_check_states_accepts_other_forms():
+    def by_buffer(step, start, inputs):
+        h, out = start.repeat(len(inputs), 1), []
+        for t in range(inputs.shape[1]):
+            h.copy_(step(inputs[:, t], h))
+            out.append(h.clone())
+        return torch.stack(out, 1)
+    def into_zeros(step, start, inputs):
+        B, T, _ = inputs.shape
+        out, h = start.new_zeros(B, T, len(start)), start[None].expand(B, -1)
+        for t in range(T): out[:, t] = h = step(inputs[:, t], h)
+        return out
+    for honest in (by_buffer, into_zeros): check_states(honest)
 
 # %% ../book/06_wavenet.ipynb #d5c34d11
 def test_wn_zoo_check_gru_refuses():
@@ -1419,6 +1636,23 @@ def test_wn_zoo_check_gru_refuses():
         "transposed": lambda *a: variant()(*a).T})
     assert "z = 1" in said["swapped"] and "what does r multiply" in said["early"]
 
+# %% ../book/06_wavenet.ipynb #9f48a599
+def test_wn_zoo_check_gru_accepts_other_forms():
+    def by_exp_(x, h, W, U, b, c):
+        s = [x @ W[k:k + 5].T + b[k:k + 5] for k in (0, 5, 10)]
+        v = [h @ U[k:k + 5].T + c[k:k + 5] for k in (0, 5, 10)]
+        r, z = (torch.exp(s[k] + v[k]) / (1 + torch.exp(s[k] + v[k])) for k in (0, 1))
+        n = 1 - 2 / (torch.exp(2 * (s[2] + r * v[2])) + 1)
+        return n + z * (h - n)
+    def row_by_row_(x, h, W, U, b, c):
+        out = h.clone()
+        for k in range(len(x)):
+            a, s = W @ x[k] + b, U @ h[k] + c
+            r, z = torch.sigmoid(a + s)[:10].view(2, 5)
+            out[k] = torch.lerp(torch.tanh(a[10:] + r * s[10:]), h[k], z)
+        return out
+    for honest in (by_exp_, row_by_row_): check_gru(honest)
+
 # %% ../book/06_wavenet.ipynb #9bfce935
 def test_wn_zoo_check_looks_refuses():
     def masked(root=0.5, closed=1, late=False, flip=False):
@@ -1437,3 +1671,33 @@ def test_wn_zoo_check_looks_refuses():
         "None": lambda q, k: None})
     assert "before the softmax" in said["late"] or "sum to one" in said["late"]
     assert "whole row" in said["not itself"] and "root" in said["no root"]
+
+# %% ../book/06_wavenet.ipynb #491b7056
+def test_wn_zoo_check_looks_sees_scores_of_zero_and_low_ones():
+    def filled(closed):
+        def look(q, k):
+            scores = q @ k.mT / q.shape[-1]**0.5
+            return scores.masked_fill(torch.ones_like(scores).triu(1) > 0, closed).softmax(-1)
+        return look
+    def by_zeros(q, k):
+        scores = (q @ k.mT / q.shape[-1]**0.5).tril()
+        return scores.masked_fill(scores == 0, -math.inf).softmax(-1)
+    check_looks(filled(-1e9))
+    said = refuses(check_looks, {"low": filled(-1000.0), "zeros": by_zeros})
+    assert "may all be low" in said["low"] and "whole row" in said["zeros"]
+
+# %% ../book/06_wavenet.ipynb #bd02a8c8
+def test_wn_zoo_check_looks_accepts_other_forms():
+    def by_exp_(q, k):
+        shares = (q @ k.mT / q.shape[-1]**0.5).exp().tril()
+        return shares / shares.sum(-1, keepdim=True)
+    def afterwards(q, k):
+        shares = (q @ k.mT / q.shape[-1]**0.5).softmax(-1).tril()
+        return shares / shares.sum(-1, keepdim=True)
+    def place_by_place(q, k):
+        A = q.new_zeros(len(q), q.shape[1], q.shape[1])
+        for t in range(q.shape[1]):
+            scores = torch.einsum("bd,bsd->bs", q[:, t], k[:, :t + 1]) / q.shape[-1]**0.5
+            A[:, t, :t + 1] = scores.softmax(-1)
+        return A
+    for honest in (by_exp_, afterwards, place_by_place): check_looks(honest)

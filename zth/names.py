@@ -339,7 +339,7 @@ Smoothing = Annotated[float | None, _option("smoothing", "Fake counts in each ce
 Order = Annotated[int | None, _option("order", "Characters of a window", min=2)]
 Discount = Annotated[float | None, _option("discount", "Taken off each count", min=0, max=1)]
 Steps = Annotated[int | None, _option("steps", "Steps of training", min=1)]
-Batch = Annotated[int | None, _option("batch", "Examples, or words, in a step", min=1)]
+Batch = Annotated[int | None, _option("batch", "Examples, or words, in a step", min=1, max=2**16)]
 Rate = Annotated[float | None, _option("lr", "Step size", min=0)]
 Block = Annotated[int | None, _option("block", "Characters of context", min=1)]
 Embedding = Annotated[int | None, _option("embedding", "Numbers for each character", min=1)]

@@ -47,12 +47,16 @@ class Embedding(Module):
         self.weight = torch.randn((num_embeddings, embedding_dim), generator=generator)
         self.weight.requires_grad_()
 
-    def forward(self, idx): return self.weight[idx]  # (...) int64 -> (..., embedding_dim)
+    def forward(self, idx):  # (...) int64 -> (..., embedding_dim)
+        "The point of each number."
+        return self.weight[idx]
 
 # %% ../book/06_wavenet.ipynb #fe9a767a
 class Flatten(Module):
     "Put everything that belongs to an example in one row: (B, T, C) -> (B, T * C)."
-    def forward(self, x): return x.flatten(1)
+    def forward(self, x):  # (B, ...) -> (B, n)
+        "All but the first dimension in a row."
+        return x.flatten(1)
 
 # %% ../book/06_wavenet.ipynb #b8433b7c
 class Sequential(Module):
@@ -62,7 +66,8 @@ class Sequential(Module):
     ):
         self.layers = list(layers)
 
-    def forward(self, x):
+    def forward(self, x):  # what the first layer takes -> what the last one gives
+        "One layer after the other."
         for layer in self.layers: x = layer(x)
         return x
 
@@ -85,7 +90,8 @@ class FlattenConsecutive(Module):
     ):
         self.n = n
 
-    def forward(self, x):
+    def forward(self, x):  # (B, T, C)
+        "Neighbours side by side; a single group loses its dimension."
         B, T, C = x.shape
         if T % self.n: raise ValueError(f"{T} positions cannot be grouped by {self.n}")
         x = x.view(B, T // self.n, C * self.n)
@@ -101,7 +107,8 @@ class Dropout(Module):
         if not 0 <= p < 1: raise ValueError(f"p must be at least 0 and below 1, not {p}")
         self.p, self.generator = p, generator
 
-    def forward(self, x):
+    def forward(self, x):  # any shape; it stays
+        "The same numbers or, in training, some of them, scaled up."
         if not self.training or not self.p: return x
         keep = torch.rand(x.shape, generator=self.generator) >= self.p
         return x * keep / (1 - self.p)  # the expected value stays what it was
@@ -160,7 +167,7 @@ class NetModel(CharModel):
         try: return self.net.eval()(X).log_softmax(1)
         finally: self.net.train(mode)
 
-    def save(self, path):
+    def save(self, path):  # nothing is written there
         "Refuse: nobody could tell from a file how to build the network again."
         raise NotImplementedError("keep the config of the network and its state_dict() instead")
 
@@ -185,13 +192,16 @@ class Config:
     seed: int = 42  # of the weights and the batches
 
     @property
-    def block(self): return math.prod(self.groups)  # characters of context
+    def block(self) -> int:  # characters
+        "How long the context is."
+        return math.prod(self.groups)
 
 # %% ../book/06_wavenet.ipynb #6120532c
 class FusedBatchNorm1d(BatchNorm1d):
     "The same layer in one call of PyTorch, which has the backward pass in one call, too."
-    def forward(self, x):
-        if x.shape[-1] != self.dim:
+    def forward(self, x):  # (..., dim), with two dimensions or more
+        "Normalise each number of the last dimension over everything else."
+        if x.dim() < 2 or x.shape[-1] != self.dim:
             raise ValueError(f"expected the shape (..., {self.dim}), got {tuple(x.shape)}")
         rows = x.reshape(-1, self.dim)  # (N, dim): channels last, whatever came before
         y = F.batch_norm(rows, self.running_mean, self.running_var, self.gamma, self.beta,
@@ -273,7 +283,8 @@ class Result:
     parameters: int  # numbers that were trained
     generator: torch.Generator  # as training left it
 
-    def row(self):  # for a log or a table
+    def row(self) -> dict:  # of the config and the numbers, without tensors
+        "What goes into a log or a table."
         return {**asdict(self.config), "parameters": self.parameters,
                 "first": self.losses[0].item(), "train": self.train, "dev": self.dev}
 
@@ -333,7 +344,8 @@ class CausalConv1d(Module):
         linear = Linear(kernel * fan_in, fan_out, bias, generator)  # one tap below the other
         self.weight, self.bias = linear.weight, linear.bias  # (kernel * fan_in, fan_out)
 
-    def forward(self, x):  # (B, T, fan_in)
+    def forward(self, x):  # (B, T, fan_in) -> (B, T, fan_out), or `back` places fewer without `pad`
+        "At each place, all taps times their weights."
         back = (self.kernel - 1) * self.dilation  # how far the oldest tap looks back
         if self.pad: x = F.pad(x, (0, 0, back, 0))
         T = x.shape[1] - back
@@ -359,7 +371,8 @@ class WaveNetConv(Module):
                 self.layers.append(conv)
                 self.block, n = self.block * n, None
 
-    def forward(self, idx):  # (B, T) int64 -> (B, T, V): logits after each character of a row
+    def forward(self, idx):  # (B, T) int64 -> (B, T, V)
+        "The logits after each character of a row."
         x = F.pad(idx, (self.block - 1, 0), value=0)  # dots, as before the first character
         for layer in self.layers: x = layer(x)
         return x
@@ -396,6 +409,7 @@ class GatedBlock(Module):
         self.residual = None if last else linear(channels, channels)
 
     def forward(self, pair):  # (..., 2 * channels): older, newer
+        "What goes on to the next block, or None, and what goes to the output."
         z = torch.tanh(self.filter(pair)) * torch.sigmoid(self.gate(pair))  # (..., channels)
         if self.residual is None: return None, self.skip(z)
         newer = pair[..., pair.shape[-1] // 2:]
@@ -420,12 +434,13 @@ class GatedWaveNet(Module):
                      Linear(skips, vocab_size, generator=generator)]
         with torch.no_grad(): self.head[-1].weight *= 0.1
 
-    def out_of(self, skips):
+    def out_of(self, skips):  # (..., skips) -> (..., V)
         "From the sum of the skip paths to logits."
         x = self.head[0](torch.relu(skips))
         return self.head[1](torch.relu(x))
 
     def forward(self, idx):  # (B, 2**levels) int64 -> (B, V)
+        "The logits after a full context."
         x, total = self.dropout(self.embedding(idx)), 0
         for block in self.blocks:
             B, T, C = x.shape
@@ -487,7 +502,9 @@ from .mlp import MLP, _whole, step_sizes
 # %% ../book/06_wavenet.ipynb #747070d0
 class RowModel(torch.nn.Module):
     "A model of rows of characters. A subclass has a `block_size` and `logits`; the loss is here."
-    def logits(self, idx): raise NotImplementedError(f"{type(self).__name__} predicts nothing")
+    def logits(self, idx):  # (B, T) int64 -> (B, T, V)
+        "What may come after each character, given all up to it."
+        raise NotImplementedError(f"{type(self).__name__} predicts nothing")
 
     def forward(self,
         idx: torch.Tensor,  # (B, T) int64
@@ -535,7 +552,8 @@ class BoW(RowModel):
                                        torch.nn.Linear(n_hidden, n_embd))
         self.head = torch.nn.Linear(n_embd, vocab_size)
 
-    def logits(self, idx):
+    def logits(self, idx):  # (B, T) int64, T <= block_size -> (B, T, V)
+        "From the point of each character and the mean of all up to it."
         T = idx.shape[1]
         x = self.wte(idx) + self.wpe.weight[:T]  # (B, T, n_embd)
         x = x + x.cumsum(1) / torch.arange(1, T + 1)[:, None]
@@ -568,7 +586,8 @@ class RNN(RowModel):
         h, = state
         return torch.tanh(a + self.rec(h)),
 
-    def logits(self, idx):
+    def logits(self, idx):  # (B, T) int64 -> (B, T, V)
+        "From the state after each character."
         state, seen = tuple(s.expand(len(idx), -1) for s in self.start), []
         for a in self.inp(self.wte(idx)).unbind(1):  # all products W x at once, then place by place
             state = self.step(a, state)
@@ -686,7 +705,8 @@ class GRU(RNN):
     "A recurrent network with two gates: what to look at, and what to keep."
     gates, rec_bias = 3, True
 
-    def step(self, a, state):
+    def step(self, a, state):  # (B, 3 * n_hidden), a tuple of (B, n_hidden) -> the same tuple
+        "Some of the old state stays, and new content takes the place of the rest."
         h, = state
         ar, az, an = a.chunk(3, 1)
         hr, hz, hn = self.rec(h).chunk(3, 1)
@@ -698,7 +718,8 @@ class LSTM(RNN):
     "A recurrent network with a memory cell and three gates: write, keep, show."
     gates, states = 4, 2
 
-    def step(self, a, state):
+    def step(self, a, state):  # (B, 4 * n_hidden), two of (B, n_hidden) -> again two
+        "What is shown, and the memory behind it."
         h, c = state
         i, f, g, o = (a + self.rec(h)).chunk(4, 1)
         c = torch.sigmoid(f) * c + torch.sigmoid(i) * torch.tanh(g)
@@ -717,9 +738,11 @@ class Attention(torch.nn.Module):
         self.qkv = torch.nn.Linear(n_embd, 3 * n_embd)  # queries, keys and values in one product
         self.out = torch.nn.Linear(n_embd, n_embd)
 
-    def forward(self, x):
+    def forward(self, x):  # (B, T, n_embd), and so is the result
+        "Each place gathers values from the places up to it, by their shares."
         B, T, C = x.shape
-        q, k, v = self.qkv(x).view(B, T, 3, self.n_head, -1).permute(2, 0, 3, 1, 4)  # (B, h, T, d)
+        parts = self.qkv(x).view(B, T, 3, self.n_head, C // self.n_head)
+        q, k, v = parts.permute(2, 0, 3, 1, 4)  # (B, h, T, d) each
         scores = q @ k.transpose(-1, -2) / q.shape[-1]**0.5  # (B, h, T, T)
         future = torch.ones(T, T, dtype=torch.bool).triu(1)
         self.shares = scores.masked_fill(future, -math.inf).softmax(-1)  # kept to look at
@@ -738,7 +761,8 @@ class TransformerBlock(torch.nn.Module):
         self.mlp = torch.nn.Sequential(torch.nn.Linear(n_embd, 4 * n_embd), torch.nn.GELU(),
                                        torch.nn.Linear(4 * n_embd, n_embd))
 
-    def forward(self, x):
+    def forward(self, x):  # (B, T, n_embd), and so is the result
+        "Look around, then think it over."
         x = x + self.attention(self.norm1(x))
         return x + self.mlp(self.norm2(x))
 
@@ -761,7 +785,8 @@ class Transformer(RowModel):
         self.norm = torch.nn.LayerNorm(n_embd)
         self.head = torch.nn.Linear(n_embd, vocab_size, bias=False)
 
-    def logits(self, idx):
+    def logits(self, idx):  # (B, T) int64, T <= block_size -> (B, T, V)
+        "From all blocks, one after the other."
         x = self.wte(idx) + self.wpe.weight[:idx.shape[1]]  # (B, T, n_embd)
         return self.head(self.norm(self.blocks(x)))
 
@@ -793,7 +818,8 @@ class WaveTree(torch.nn.Module):
         self.tree = _fusions(vocab_size, block_size, n_embd, n_hidden, generator)
         self._register()
 
-    def train(self, mode=True):
+    def train(self, mode=True):  # False: for use
+        "Our layers go along with those of PyTorch."
         self.tree.train(mode)
         return super().train(mode)
 
@@ -898,23 +924,41 @@ def _zoo_seed(log, name, data, steps, lr, seed, write):
         log.row(kind="sample", model=name,
                 names=[vocab.decode(row[1:]).split(vocab.itos[0])[0] for row in ids])
 
+# %% ../book/06_wavenet.ipynb #3ec7f71b
+from contextlib import contextmanager
+
+@contextmanager
+def _float32():
+    "Make new tensors of float32, whatever the default is."
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try: yield
+    finally: torch.set_default_dtype(before)
+
 # %% ../book/06_wavenet.ipynb #b26bb5f3
 class RowsModel(CharModel):
     "A language model around a network for rows; a subclass says which, by `build`."
     net, portion, dtypes = None, 2**17, (torch.float32,)
     least = 1  # words that a batch must have
 
-    def build(self, vocab_size, generator): raise TypeError("RowsModel is no model by itself")
+    def build(self,
+        vocab_size: int,  # how many characters there are, the dot included
+        generator: torch.Generator,  # for a network that draws its weights itself
+    ) -> torch.nn.Module:  # called with rows (B, T) int64
+        "Make the network; `start` draws its weights anew."
+        raise TypeError("RowsModel is no model by itself")
 
     def _fresh(self, vocab_size, generator):
-        with torch.random.fork_rng(devices=[]):  # what torch.nn draws is nobody else's loss
+        with torch.random.fork_rng(devices=[]), _float32():  # what torch.nn draws is its own affair
             return self.build(vocab_size, generator)
 
     def _named(self, net):
         return {} if net is None else {f"net.{k}": t for k, t in net.state_dict().items()}
 
     @property
-    def tensors(self): return tuple(self._named(self.net))
+    def tensors(self) -> tuple:  # of strings
+        "The names of all tensors of the network, for a file."
+        return tuple(self._named(self.net))
 
     def __getattr__(self, name):  # called for what is not there: perhaps a tensor of the network
         if name in (found := self._named(self.net)): return found[name]
@@ -973,6 +1017,7 @@ def log_probs(self: RowsModel,
     V = self._size()
     if X.dim() != 2 or X.shape[1] != self.block:
         raise ValueError(f"expected contexts of shape (B, {self.block}), not {tuple(X.shape)}")
+    if X.dtype != torch.int64: raise ValueError(f"expected int64 numbers, not {X.dtype}")
     if X.numel() and not 0 <= X.min() <= X.max() < V:
         raise ValueError(f"expected numbers from 0 to {V - 1}, not {X.min()} to {X.max()}")
     rows, last = _as_rows(X)
@@ -1018,7 +1063,8 @@ class WaveNetModel(RowsModel):
     ):
         self._setup(vocab, generator, block=block, n_embd=n_embd, n_hidden=n_hidden)
 
-    def build(self, vocab_size, generator):
+    def build(self, vocab_size, generator):  # see `RowsModel.build`
+        "The tree for rows."
         return WaveTree(vocab_size, self.block, self.n_embd, self.n_hidden, generator)
 
 # %% ../book/06_wavenet.ipynb #65089803
@@ -1035,7 +1081,8 @@ class _Recurrent(RowsModel):
     ):
         self._setup(vocab, generator, block=block, n_embd=n_embd, n_hidden=n_hidden)
 
-    def build(self, vocab_size, generator):
+    def build(self, vocab_size, generator):  # see `RowsModel.build`
+        "The network of the cell, with a place for the dot."
         return self.cell(vocab_size, self.block + 1, self.n_embd, self.n_hidden)
 
 # %% ../book/06_wavenet.ipynb #56a74c36
@@ -1066,7 +1113,8 @@ class TransformerModel(RowsModel):
     ):
         self._setup(vocab, generator, block=block, n_embd=n_embd, n_layer=n_layer, n_head=n_head)
 
-    def build(self, vocab_size, generator):
+    def build(self, vocab_size, generator):  # see `RowsModel.build`
+        "The Transformer, with a place for the dot."
         return Transformer(vocab_size, self.block + 1, self.n_embd, self.n_layer, self.n_head)
 
 # %% ../book/06_wavenet.ipynb #4e141af1
@@ -1089,6 +1137,17 @@ class _BestRows:
         if self.kept: self.model.net.load_state_dict(self.kept)
         self.model.net.eval()
 
+# %% ../book/06_wavenet.ipynb #a2af57cc
+@patch
+def _check_batch(self: RowsModel, batch, width):
+    "Refuse a batch with more numbers on the way through the network than memory can hold."
+    wide = max(getattr(self, name, 1) for name in ("n_embd", "n_hidden"))
+    row = 12 * getattr(self, "n_layer", 1) * width * wide  # about as many for each word
+    most = max(self.least, 2**29 // row)
+    if batch > most:
+        raise ValueError(f"a batch of {batch:,} words is too large for {self!r}: "
+                         f"use {most:,} or less")
+
 # %% ../book/06_wavenet.ipynb #553e8f49
 @patch
 def fit(self: RowsModel,
@@ -1107,6 +1166,8 @@ def fit(self: RowsModel,
     "Start afresh and train; ctrl-C stops early, sets `interrupted` and keeps the best weights."
     from tqdm import tqdm
     words = _checked(words)
+    if vocab is not None and not isinstance(vocab, CharVocab):
+        raise ValueError(f"expected a CharVocab or None, not {vocab!r}")
     vocab = _ready_vocab(words, vocab, 1)
     rows = word_rows(words, vocab, self.block)
     dev = None if dev is None else word_rows(dev, vocab, self.block)
@@ -1115,11 +1176,12 @@ def fit(self: RowsModel,
         if not (isinstance(x, (int, float)) and 0 <= x < math.inf):
             raise ValueError(f"{name} must be a finite number of at least 0, not {x!r}")
     lrs = step_sizes(lr, steps, schedule)
+    self._check_batch(batch, rows[0].shape[1])
     self.start(vocab, generator)  # from here on the old weights are gone
     self.history, self.interrupted, done, best = [], False, 0, _BestRows(self, dev)
     bar = tqdm(total=steps, unit="step", disable=None if progress is None else not progress)
     try:
-        with one_thread():
+        with one_thread(), torch.enable_grad():
             for loss in train_rows(self.net, *rows, lrs, batch, decay, generator):
                 done += 1
                 best.part.append(loss)
@@ -1130,6 +1192,9 @@ def fit(self: RowsModel,
     except KeyboardInterrupt:
         self.interrupted = True
         best.look(done)
+    except FloatingPointError:
+        if not best.kept: self.vocab = None  # weights that are no numbers are no model
+        raise
     finally:
         bar.close()
         best.restore()
@@ -1146,6 +1211,8 @@ def _shapes(self: RowsModel):
 def _restored(self: RowsModel):
     "Move the tensors of a file into a network."
     state = {name.removeprefix("net."): self.__dict__.pop(name) for name in self.tensors}
+    if any((t < 0).any() for name, t in state.items() if name.endswith("running_var")):
+        raise ValueError("a running variance is negative")
     self.net.load_state_dict(state)
     self.net.eval()
     self.history, self.interrupted = [], False
@@ -1154,9 +1221,9 @@ def _restored(self: RowsModel):
 @patch
 @torch.no_grad()
 def sample(self: RowsModel,
-    n: int,  # how many words
-    generator: torch.Generator,  # where the randomness comes from: one number per word
-    max_chars: int = 100,  # a longer word is cut here
+    n: int,  # how many words; none if it is below 1
+    generator: torch.Generator,  # gives each word its own randomness; None: PyTorch's own
+    max_chars: int = 100,  # a longer word is cut here; below 1, all words are empty
     draw=pick,  # how to draw: `pick` or `race`
 ) -> list:  # of strings, which may repeat
     "Draw words, all of them side by side."
@@ -1297,14 +1364,17 @@ def check_fuse(fuse):  # function of x (B, T, C) and n that returns (B, ceil(T /
                        (2, 5, 4, 1)):
         plain = torch.randn(B, T, C, generator=g)
         turned = torch.randn(B, C, T, generator=g).transpose(1, 2)
-        for x, kind in ((plain, ""), (turned, " of a transposed x")):
+        kinds = "", " of a transposed x", " of float64"
+        for x, kind in zip((plain, turned, plain.double()), kinds):
             rows = torch.cat([torch.zeros(B, -T % n, C), x], 1)
             want = torch.cat([rows[:, k::n] for k in range(n)], 2)
-            got = fuse(x.clone() if not kind else x, n)
+            kept, got = x.clone(), fuse(x, n)
             assert torch.is_tensor(got), f"expected a tensor, got {type(got).__name__}"
             agree(got, want,
                   f"fuse{kind} for T = {T} and n = {n}: the older neighbour comes first, "
                   "and zeros stand before everything", tol=0)
+            assert torch.equal(x, kept), "x itself has changed: leave it as it was"
+    assert fuse(plain.requires_grad_(), n).requires_grad, "no gradient finds its way back to x"
 
 # %% ../book/06_wavenet.ipynb #805f29d2
 @checker
@@ -1352,7 +1422,7 @@ def check_gate(gate_gradients):  # function of a, b and dz that returns da and d
     a, b, dz = (torch.randn(4, 3, generator=g, dtype=torch.float64) * 2 for _ in range(3))
     inputs = a.clone().requires_grad_(), b.clone().requires_grad_()
     want = torch.autograd.grad(torch.tanh(inputs[0]) * torch.sigmoid(inputs[1]), inputs, dz)
-    got = gate_gradients(a, b, dz)
+    got = gate_gradients(a.clone(), b.clone(), dz.clone())
     assert isinstance(got, (tuple, list)) and len(got) == 2, "expected da and db"
     hints = dict(da="the slope of the tanh, times what the gate lets through",
                  db="the slope of the sigmoid, times the tanh")
@@ -1400,7 +1470,7 @@ def check_averages(averages):  # function of T that returns a (T, T) tensor
 def check_states(run_states):  # function of step, start (H,) and inputs (B, T, n): (B, T, H)
     "Check exercise 'Carry the state' of chapter 6."
     g = torch.Generator().manual_seed(4)
-    inputs, start = torch.randn(3, 5, 2, generator=g), torch.randn(4, generator=g)
+    inputs, start = torch.randn(3, 5, 2, generator=g), torch.randn(4, generator=g).requires_grad_()
     W, U, calls = torch.randn(2, 4, generator=g), torch.randn(4, 4, generator=g), []
     def step(x, h):
         assert x.shape == (3, 2), f"step got inputs of shape {tuple(x.shape)}, expected (3, 2)"
@@ -1418,6 +1488,7 @@ def check_states(run_states):  # function of step, start (H,) and inputs (B, T, 
     agree(calls[0], start.expand(3, 4), "the first step begins with the start state")
     agree(got[:, 0], want[0], "first the input at place 0, and the state after it")
     agree(got, torch.stack(want, 1), "is the state of one step the one that the next begins with?")
+    assert got.requires_grad, "no gradient finds its way back to the start state, which is learned"
 
 # %% ../book/06_wavenet.ipynb #c8c9bcf3
 @checker
@@ -1446,13 +1517,18 @@ def check_gru(gru_step):  # function of x, h, W, U, b and c that returns (B, H)
 def check_looks(looks):  # function of q and k (B, T, d) that returns (B, T, T)
     "Check exercise 'Nobody looks ahead' of chapter 6."
     g = torch.Generator().manual_seed(8)
-    for B, T, d in ((2, 5, 3), (1, 1, 4), (3, 4, 16)):
-        q, k = 2 * torch.randn(2, B, T, d, generator=g, dtype=torch.float64)
+    shapes = (2, 5, 3), (1, 1, 4), (3, 4, 16), (2, 4, 3), (2, 4, 4)
+    cases = [2 * torch.randn(2, *shape, generator=g, dtype=torch.float64) for shape in shapes]
+    cases[3] *= 0  # all scores are equal
+    cases[4][0, ..., 0], cases[4][1, ..., 0] = 20, -40  # all scores are far below zero
+    for q, k in cases:
+        B, T, d = q.shape
         A = looks(q.clone(), k.clone())
         assert torch.is_tensor(A), f"expected a tensor, got {type(A).__name__}"
         assert A.shape == (B, T, T), f"expected the shape {(B, T, T)}, got {tuple(A.shape)}"
         assert not A.isnan().any(), "there are numbers that are none: is a whole row closed?"
-        assert (A.triu(1) == 0).all(), "somebody looks ahead: row t is the place that looks"
+        assert (A.triu(1) == 0).all(), "somebody looks ahead, if only a little: row t is the " \
+            "place that looks, and its open scores may all be low"
         agree(A.sum(-1), torch.ones(B, T).double(), "the shares of each place sum to one", 1e-9)
         other = k.clone()
         other[:, -1] += 1
