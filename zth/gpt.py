@@ -1307,17 +1307,24 @@ class _Looks:
             self.log.row(kind="sample", step=step, text=_say(self.model.eval(), self.tok, 300))
             self.model.train(was)
 
-# %% ../book/07_gpt.ipynb #a6502c89
-def _small_run(log, text, steps, seed=1337, config=None, every=50):
-    "nanoGPT's small setting, with samples on the way and a long look at the end."
+# %% ../book/07_gpt.ipynb #bb391ecc
+def _small_run(log, text, steps, seed=1337, config=None, every=50, rates=(1e-3, 2e-3, 3e-3, 5e-3)):
+    "nanoGPT's small setting with several step sizes; the best again, with looks and samples."
     tok, parts = _ids(text)
-    g = torch.Generator().manual_seed(seed)
-    model = GPTLanguageModel(config or small_config(tok.vocab_size), g)
-    plan = TrainConfig(steps=steps, eval_every=every, eval_iters=20)
-    train(model, parts, plan, g, log=_Looks(log, model, tok, {*SAMPLED, steps}))
-    size = sum(p.numel() for p in model.parameters())
-    final = estimate_loss(model, parts, 64, model.block_size, 100, g)
-    log.row(kind="end", parameters=size, steps=steps, **final)
+    def trained(lr, look_every, looks=lambda model: None):
+        g = torch.Generator().manual_seed(seed)
+        model = GPTLanguageModel(config or small_config(tok.vocab_size), g)
+        plan = TrainConfig(steps=steps, lr=lr, eval_every=look_every, eval_iters=20)
+        train(model, parts, plan, g, log=looks(model))
+        size, looked = sum(p.numel() for p in model.parameters()), _fresh(seed)
+        final = estimate_loss(model, parts, 64, model.block_size, 100, looked)  # the same for all
+        return dict(lr=lr, steps=steps, parameters=size, **final)
+    found = [trained(lr, steps) for lr in rates]
+    for row in found: log.row(kind="rate", **row)
+    best = min(found, key=lambda row: row["val"])["lr"]
+    log.row(kind="end", **trained(best, every, lambda m: _Looks(log, m, tok, {*SAMPLED, steps})))
+
+def _fresh(seed): return torch.Generator().manual_seed(seed)
 
 # %% ../book/07_gpt.ipynb #eb8689ee
 def _large_run(log, text, steps, seed=1337, config=None, batch_size=64, look_iters=None):
@@ -1538,7 +1545,7 @@ def _ask_worker(worker, what, n):
     worker.stdin.flush()
     return json.loads(worker.stdout.readline())
 
-# %% ../book/07_gpt.ipynb #339dc3a9
+# %% ../book/07_gpt.ipynb #498dd0d5
 def _peaks(ways, n=512, tries=40):
     "Billions of operations per second of a matrix product for each way, the best of some turns."
     a, b, best = torch.randn(n, n), torch.randn(n, n), dict.fromkeys(ways, math.inf)
@@ -1549,10 +1556,10 @@ def _peaks(ways, n=512, tries=40):
             best[name] = min(best[name], time.perf_counter() - start)
     return {name: 2 * n**3 / t / 1e9 for name, t in best.items()}
 
-def _write_times(log, new=256):
+def _write_times(log, new=256, rounds=3):
     "Writing with the 10.8M model, with and without the cache."
     model = GPTLanguageModel(replace(SPEED["large"][0], dropout=0.0)).eval()
-    for kept in (True, False):
+    for kept in (True, False) * rounds:
         start = time.perf_counter()
         model.generate(torch.zeros(1, 1, dtype=torch.int64), new, cache=kept)
         log.row(kind="write", cache=kept, tokens=new, seconds=time.perf_counter() - start)
