@@ -1481,20 +1481,20 @@ def test_the_rows_of_the_features():
         ("end", "as usual"), ("calculator", None)]
     assert log_[3]["step"] == 3 and set(log_[-1]["right"]) == set("+-*/")
 
-# %% ../book/07_gpt.ipynb #e0cc22c3
+# %% ../book/07_gpt.ipynb #387f7ba9
 def test_the_commands_write_gpt_logs():
     import json, pathlib, tempfile
     import zth.data
-    import zth.gpt as module
-    found_text, found_runs = zth.data.shakespeare, dict(module.RUNS)
+    import zth.gpt as module_
+    found_text, found_runs = zth.data.shakespeare, dict(module_.RUNS)
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder, "tiny.jsonl")
         try:
             zth.data.shakespeare = lambda: zth.data.Text(tiny_text())
-            module.RUNS["bugs"] = (lambda log, text, steps, seed: log.row(
+            module_.RUNS["bugs"] = (lambda log, text, steps, seed: log.row(
                 steps=steps, seed=seed, n=len(text)), 2000)
             for more, steps_, seed_ in (([], 2000, 1337), (["--steps", "40", "--seed", "2"], 40, 2)):
-                assert module.main(["bugs", *more, "--log", str(path)]) == 0
+                assert module_.main(["bugs", *more, "--log", str(path)]) == 0
                 head_, row_ = [json.loads(line) for line in path.read_text().splitlines()]
                 assert row_ == dict(steps=steps_, seed=seed_, n=len(tiny_text()))
                 assert head_["seed"] == seed_
@@ -1502,9 +1502,9 @@ def test_the_commands_write_gpt_logs():
                     f"python -m zth.gpt bugs --steps {steps_} --seed {seed_} --log {path}")
         finally:
             zth.data.shakespeare = found_text
-            module.RUNS.update(found_runs)
+            module_.RUNS.update(found_runs)
     for bad in (["dance"], ["ladder", "--steps", "-1"], ["small", "--steps", "0"]):
-        with pytest.raises(SystemExit): module.main(bad)
+        with pytest.raises(SystemExit): module_.main(bad)
 
 # %% ../book/07_gpt.ipynb #63b0a08d
 def test_check_gpt_numbers_refuses():

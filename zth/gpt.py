@@ -870,7 +870,7 @@ def next_token(
     probs = next_probs(logits, temperature, top_k, top_p)
     return torch.multinomial(probs, 1, generator=generator).squeeze(1)
 
-# %% ../book/07_gpt.ipynb #a4316346
+# %% ../book/07_gpt.ipynb #3cc2b01f
 @patch
 def stream(self: LanguageModel,
     idx: torch.Tensor,  # (B, T) int64, at least one token
@@ -889,7 +889,7 @@ def stream(self: LanguageModel,
     _check_sampling(temperature, top_k, top_p)
     draw = partial(next_token, temperature=temperature, top_k=top_k, top_p=top_p,
                    generator=generator)
-    memory = self.new_cache(len(idx)) if cache else None
+    memory = self.new_cache(len(idx)) if cache and hasattr(self, "new_cache") else None
     return _streamed(self, idx, max_new_tokens, draw, stop, memory)
 
 # %% ../book/07_gpt.ipynb #e4205e31
@@ -907,7 +907,7 @@ def _streamed(model, idx, n, draw, stop, memory):
         if over.all(): return
         idx = torch.cat([idx, token[:, None]], 1)
 
-# %% ../book/07_gpt.ipynb #6fe3430e
+# %% ../book/07_gpt.ipynb #5d077549
 @patch
 @torch.no_grad()
 def next_logits(self: LanguageModel,
@@ -920,11 +920,6 @@ def next_logits(self: LanguageModel,
     try: return self.read(idx, memory) if memory is not None else self.logits(idx)[:, -1]
     finally:
         if was: self.train()
-
-@patch
-def new_cache(self: LanguageModel, batch_size: int):
-    "A cache for `stream`; None: this kind of model has none."
-    return None
 
 # %% ../book/07_gpt.ipynb #954821ee
 @patch
@@ -960,7 +955,7 @@ class KVCache:
         kept[0, :, :, self.length:end], kept[1, :, :, self.length:end] = k, v
         return kept[0, :, :, :end], kept[1, :, :, :end]
 
-# %% ../book/07_gpt.ipynb #bbe2d05f
+# %% ../book/07_gpt.ipynb #f4902700
 @patch
 def read(self: GPTLanguageModel,
     idx: torch.Tensor,  # (B, T) the whole text
@@ -970,7 +965,7 @@ def read(self: GPTLanguageModel,
     return self.lm_head(self.features(idx[:, cache.length:], cache)[:, -1])
 
 @patch
-def new_cache(self: GPTLanguageModel, batch_size: int):  # noqa: F811
+def new_cache(self: GPTLanguageModel, batch_size: int):
     "An empty cache for so many rows."
     some = self.lm_head.weight
     return KVCache(self.config, batch_size, some.device, some.dtype)
