@@ -5,9 +5,13 @@ import pytest
 
 from zth.gpt import *
 
-# %% ../book/07_gpt.ipynb #61749667
+# %% ../book/07_gpt.ipynb #6ed56a6e
+import json
 import math
 import os
+import sys
+import tempfile
+from dataclasses import asdict, replace
 
 import pytest
 import torch
