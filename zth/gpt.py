@@ -1321,7 +1321,7 @@ def _small_run(log, text, steps, seed=1337, config=None, every=50, rates=(1e-3, 
 
 def _fresh(seed): return torch.Generator().manual_seed(seed)
 
-# %% ../book/07_gpt.ipynb #eb8689ee
+# %% ../book/07_gpt.ipynb #24c8a748
 def _large_run(log, text, steps, seed=1337, config=None, batch_size=64, look_iters=None):
     "The lecture's scaled model: on a GPU the whole training, on a CPU its first steps."
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -1330,6 +1330,7 @@ def _large_run(log, text, steps, seed=1337, config=None, batch_size=64, look_ite
     model = GPTLanguageModel(config or GPTConfig(tok.vocab_size), g.manual_seed(seed)).to(device)
     for m in model.modules():  # zeros are drawn where the numbers are
         if isinstance(m, Dropout): m.generator = torch.Generator(device).manual_seed(seed)
+    if device == "cpu": faster(model)  # computes the same
     size, start = sum(p.numel() for p in model.parameters()), time.perf_counter()
     log.row(kind="setting", parameters=size, batch=batch_size, device=device, steps=steps,
             threads=torch.get_num_threads(), matmul=torch.get_float32_matmul_precision())
@@ -1960,7 +1961,7 @@ def _feature_run(log, text, steps, seeds=(1, 2, 3, 4), sizes=SMALL):
         losses = _train_copying(layers, steps, seed, sizes)
         log.row(kind="copy", layers=layers, seed=seed, losses=losses)
 
-# %% ../book/07_gpt.ipynb #82548f63
+# %% ../book/07_gpt.ipynb #54b60ecb
 def _seeded(run, n):
     "A run that takes a tuple of seeds, for `main`, which knows the first of them."
     return lambda log, text, steps, seed: run(log, text, steps, tuple(range(seed, seed + n)))
@@ -1968,7 +1969,7 @@ def _seeded(run, n):
 RUNS = {  # name: what it does, and its usual steps (for speed: its usual rounds)
     "ladder": (_ladder_run, 5000), "bugs": (_bugs_run, 2000), "depth": (_depth_run, 600),
     "small": (_small_run, 2000),
-    "large": (_large_run, 5000 if torch.cuda.is_available() else 40),
+    "large": (_large_run, 5000 if torch.cuda.is_available() else 20),
     "adder": (_seeded(_adder_run, 2), 2000), "finetune": (_seeded(_finetune_run, 3), 1000),
     "feature": (_seeded(_feature_run, 4), 1500),
     "speed": (lambda log, text, steps, seed: _speed_run(log, text, steps), 7),
