@@ -792,6 +792,7 @@ import unittest.mock
 
 import zth.gpt
 from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 def net_(V=11, T=8, drop=0.0, layers=2, seed=3, bias=True, tied=False):
     config = GPTConfig(V, T, layers, 2, 12, drop, bias, "gelu", tied)
@@ -1009,7 +1010,6 @@ def test_a_model_comes_back_from_its_file():
 
 # %% ../book/07_gpt.ipynb #73250570
 def test_what_is_no_model_is_refused_by_name():
-    from safetensors.torch import load_file, save_file
     with tempfile.TemporaryDirectory() as at_:
         path_ = os.path.join(at_, "m")
         whole_ = open(save_model(net_(), path_), "rb").read()
@@ -1095,6 +1095,38 @@ def test_a_run_that_cannot_go_on_says_why():
     with pytest.raises(FloatingPointError, match="try a smaller lr"): run_(lr=1e30, clip=0.0, warmup=0)
     for bad_ in (dict(schedule="linear"), dict(steps=0), dict(eval_every=0)):
         with pytest.raises(ValueError, match=next(iter(bad_))): TrainConfig(**bad_)
+
+# %% ../book/07_gpt.ipynb #a27a9992
+def test_a_damaged_state_of_the_optimizer_is_refused():
+    with tempfile.TemporaryDirectory() as at_:
+        path_ = os.path.join(at_, "run")
+        run_(path_)
+        with safe_open(path_, "pt") as file_:
+            tensors_ = {k_: file_.get_tensor(k_) for k_ in file_.keys()}
+            header_ = file_.metadata()
+        first_ = next(k_ for k_ in tensors_ if k_.startswith("optimizer.exp_avg."))
+        for its_ in (torch.ones(2, 2), tensors_[first_].long(), None):
+            kept_ = {k_: t_ for k_, t_ in {**tensors_, first_: its_}.items() if t_ is not None}
+            save_file(kept_, path_, metadata=header_)
+            with pytest.raises(ValueError, match="run is damaged"): run_(path_, resume=True)
+
+# %% ../book/07_gpt.ipynb #89a52adb
+def test_what_generates_and_what_reads_gives_the_mode_back():
+    model_, long_ = net_(), torch.zeros(1, 99, dtype=torch.int64)
+    for look_ in (attention_maps, stream_states):
+        for mode_ in (True, False):
+            with pytest.raises(ValueError, match="at most 8"): look_(model_.train(mode_), long_)
+            assert model_.training == mode_
+    for bad_ in (dict(max_new_tokens=-1), dict(max_new_tokens=3, temperature=-1.0)):
+        with pytest.raises(ValueError, match="max_new_tokens|temperature"):
+            model_.generate(long_[:, :2], **bad_)
+    row_ = torch.randint(11, (1, 3), generator=gen())
+    cold_, zero_ = (model_.generate(row_, 6, temperature=t_) for t_ in (1e-12, 0.0))
+    assert torch.equal(cold_, zero_)
+    memory_ = model_.new_cache(1)
+    model_.eval().read(row_, memory_)
+    for text_ in (row_, row_.expand(2, 3)):
+        with pytest.raises(ValueError, match="the cache has read 3 tokens"): model_.read(text_, memory_)
 
 # %% ../book/07_gpt.ipynb #8c9b9435
 def test_training_is_the_loop_written_out():
@@ -1435,6 +1467,16 @@ def test_other_scores_fit_into_a_block():
     moved_ = x_.clone(); moved_[:, 0] += 1
     same(ahead_(moved_)[:, 1:].detach(), ahead_(x_)[:, 1:].detach(), tol=1e-6)
     assert list(near_.parameters())[0] is list(attn_.parameters())[0]
+
+# %% ../book/07_gpt.ipynb #63746f9e
+def test_a_changed_model_writes_without_a_cache_and_is_not_saved():
+    m_ = GPTLanguageModel(GPTConfig(11, 8, 2, 2, 12, 0.0), gen())
+    assert m_.new_cache(2) is not None
+    row_ = torch.randint(11, (2, 3), generator=gen())
+    with_feature(m_, "distance")
+    kept_, fresh_ = (m_.generate(row_, 4, generator=gen(), cache=c_) for c_ in (True, False))
+    assert m_.new_cache(2) is None and torch.equal(kept_, fresh_)
+    with pytest.raises(ValueError, match="no place for 'distance'"): save_model(m_, "nowhere")
 
 # %% ../book/07_gpt.ipynb #10982250
 def test_a_feature_changes_one_thing():

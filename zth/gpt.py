@@ -351,8 +351,9 @@ class CausalSelfAttention(nn.Module):
         self.attn_dropout, self.dropout = Dropout(dropout, generator), Dropout(dropout, generator)
 
     def split(self, x):  # (B, T, C) -> q, k and v, each (B, n_head, T, C / n_head)
-        B, T, _ = x.shape
-        return self.qkv(x).view(B, T, 3, self.n_head, -1).permute(2, 0, 3, 1, 4).unbind(0)
+        B, T, C = x.shape
+        qkv = self.qkv(x).view(B, T, 3, self.n_head, C // self.n_head)
+        return qkv.permute(2, 0, 3, 1, 4).unbind(0)
 
     def weights(self, x):  # (B, T, C) -> (B, n_head, T, T), who looks where
         q, k, v = self.split(x)
@@ -367,7 +368,7 @@ def forward(self: CausalSelfAttention,
     "Every token looks at itself and at those before it."
     q, k, v = self.split(x)
     if cache is not None: k, v = cache(k, v)  # (B, n_head, S, d)
-    T, S, p = q.shape[2], k.shape[2], self.attn_dropout.p if self.training else 0.0
+    T, S, p = q.shape[2], k.shape[2], self.attn_dropout.p if self.attn_dropout.training else 0.0
     if p and self.attn_dropout.generator is not None:
         out = self.attn_dropout(attention(q, k, v, causal_mask(T, S, x.device))[1]) @ v
     else:
@@ -505,11 +506,13 @@ def attention_maps(
     idx: torch.Tensor,  # (B, T) int64
 ) -> torch.Tensor:  # (n_layer, B, n_head, T, T): who looks where
     "The attention weights of all heads of all blocks, without dropout."
-    was, maps, x = model.training, [], model.eval().embed(idx)
-    for block in model.blocks:
-        maps.append(block.attn.weights(block.ln1(x)))
-        x = block(x)
-    model.train(was)
+    was, maps = model.training, []
+    try:
+        x = model.eval().embed(idx)
+        for block in model.blocks:
+            maps.append(block.attn.weights(block.ln1(x)))
+            x = block(x)
+    finally: model.train(was)
     return torch.stack(maps)
 
 @torch.no_grad()
@@ -518,11 +521,13 @@ def stream_states(
     idx: torch.Tensor,  # (B, T) int64
 ) -> torch.Tensor:  # (2 n_layer + 1, B, T, n_embd)
     "The residual stream after the embedding and after each addition, without dropout."
-    was, states = model.training, [model.eval().embed(idx)]
-    for block in model.blocks:
-        states.append(states[-1] + block.attn(block.ln1(states[-1])))
-        states.append(states[-1] + block.ffwd(block.ln2(states[-1])))
-    model.train(was)
+    was = model.training
+    try:
+        states = [model.eval().embed(idx)]
+        for block in model.blocks:
+            states.append(states[-1] + block.attn(block.ln1(states[-1])))
+            states.append(states[-1] + block.ffwd(block.ln2(states[-1])))
+    finally: model.train(was)
     return torch.stack(states)
 
 def stream_norms(
@@ -708,9 +713,10 @@ def place_losses(
     "The loss at each place of a chunk; `alone` makes sure that nothing is behind it."
     was, T = model.training, x.shape[1]
     model.eval()
-    if alone: logits = torch.stack([model(x[:, : t + 1])[0][:, -1] for t in range(T)], 1)
-    else: logits = model(x)[0]
-    model.train(was)
+    try:
+        if alone: logits = torch.stack([model(x[:, : t + 1])[0][:, -1] for t in range(T)], 1)
+        else: logits = model(x)[0]
+    finally: model.train(was)
     return F.cross_entropy(logits.transpose(1, 2), y, reduction="none").mean(0)
 
 # %% ../book/07_gpt.ipynb #273794ad
@@ -841,7 +847,7 @@ def next_probs(
     ranked, order = logits.sort(dim=-1, descending=True, stable=True)
     if not ranked[:, 0].isfinite().all(): raise ValueError("the logits hold nan or infinity")
     rank = torch.arange(logits.shape[-1], device=logits.device)
-    if temperature == 0: top_k, temperature = 1, 1.0
+    if temperature < 1e-9: top_k, temperature = 1, 1.0  # less overflows, and is as good as 0
     p = (ranked / temperature).softmax(-1)
     if top_k is not None: p = p * (rank < top_k)
     if top_p is not None:
@@ -886,6 +892,8 @@ def stream(self: LanguageModel,
     "Write on, token by token."
     if idx.dim() != 2 or not idx.shape[1]:
         raise ValueError(f"expected (B, T) with at least one token, got {tuple(idx.shape)}")
+    if max_new_tokens < 0:
+        raise ValueError(f"max_new_tokens must be 0 or more, not {max_new_tokens}")
     _check_sampling(temperature, top_k, top_p)
     draw = partial(next_token, temperature=temperature, top_k=top_k, top_p=top_p,
                    generator=generator)
@@ -904,7 +912,7 @@ def _streamed(model, idx, n, draw, stop, memory):
             token = token.masked_fill(over, stop)
             over = over | (token == stop)
         yield token
-        if over.all(): return
+        if stop is not None and over.all(): return
         idx = torch.cat([idx, token[:, None]], 1)
 
 # %% ../book/07_gpt.ipynb #5d077549
@@ -962,11 +970,15 @@ def read(self: GPTLanguageModel,
     cache: KVCache,  # has read its beginning
 ) -> torch.Tensor:  # (B, V)
     "Read what the cache has not read yet; the logits after the last token."
+    if cache.length >= idx.shape[1] or cache.kept.shape[2] != len(idx): raise ValueError(
+        f"the cache has read {cache.length} tokens of {cache.kept.shape[2]} rows already, and the "
+        f"text is {tuple(idx.shape)}")
     return self.lm_head(self.features(idx[:, cache.length:], cache)[:, -1])
 
 @patch
 def new_cache(self: GPTLanguageModel, batch_size: int):
-    "An empty cache for so many rows."
+    "An empty cache for so many rows; None if other parts than the usual ones do the attention."
+    if not all(isinstance(block.attn, CausalSelfAttention) for block in self.blocks): return None
     some = self.lm_head.weight
     return KVCache(self.config, batch_size, some.device, some.dtype)
 
@@ -1102,6 +1114,11 @@ def _about(model, tokenizer, **more):
     "The header of a model."
     if not isinstance(model, GPTLanguageModel):
         raise TypeError(f"only a GPTLanguageModel can be saved, not {type(model).__name__}")
+    if changed := getattr(model, "changed", ""):
+        raise ValueError(f"a file has no place for {changed!r}: it would load as the usual model")
+    if tokenizer is not None and tokenizer.vocab_size != model.config.vocab_size:
+        raise ValueError(f"{tokenizer.vocab_size} characters for a vocabulary of "
+                         f"{model.config.vocab_size}")
     chars = None if tokenizer is None else "".join(tokenizer.chars)
     return {"config": asdict(model.config), "chars": chars, **more}
 
@@ -1114,6 +1131,9 @@ def load_model(
     try:
         model = GPTLanguageModel(GPTConfig(**about["config"]))
         tokenizer = None if about["chars"] is None else CharTokenizer(about["chars"])
+        if tokenizer is not None and tokenizer.vocab_size != model.config.vocab_size:
+            raise ValueError(f"{tokenizer.vocab_size} characters for a vocabulary of "
+                             f"{model.config.vocab_size}")
         _fill(model, tensors)
     except (KeyError, TypeError, ValueError, RuntimeError) as e:
         raise ValueError(f"{path} is damaged: {e}") from None
@@ -1166,20 +1186,34 @@ def _resume(path, model, config, optimizer, draws):
     "Put the state of a run back; gives the header."
     about, tensors = _read(path)
     if "step" not in about: raise ValueError(f"{path} holds a model, but no run to resume")
-    for kind, mine in (("config", asdict(model.config)), ("train", {**asdict(config), "steps": 0})):
+    plan = {**asdict(config), "betas": tuple(config.betas), "steps": 0}
+    for kind, mine in (("config", asdict(model.config)), ("train", plan)):
         kept = {**about[kind], "betas": tuple(about[kind].get("betas", ())), "steps": 0}
         for key, value in mine.items():
             if kept.get(key) != value:
                 raise ValueError(f"{path} was trained with {key}={kept.get(key)}, not {value}")
     if sum(name.startswith("generator.") for name in tensors) != len(draws):
         raise ValueError(f"{path} was trained with another number of random generators")
-    _fill(model, tensors)
-    for i, g in enumerate(draws): g.set_state(tensors[f"generator.{i}"])
-    for name, p in model.named_parameters():
-        prefix = {f"optimizer.{key}.{name}": key for key in ("step", "exp_avg", "exp_avg_sq")}
-        optimizer.state[p] = {key: tensors[long].to(p.device) if key != "step" else tensors[long]
-                              for long, key in prefix.items() if long in tensors}
+    if not (isinstance(about["step"], int) and isinstance(about.get("history", []), list)):
+        raise ValueError(f"{path} is damaged: no steps, or no history")
+    try:
+        moments = {p: _moments(tensors, name, p) for name, p in model.named_parameters()}
+        _fill(model, tensors)
+        for i, g in enumerate(draws): g.set_state(tensors[f"generator.{i}"])
+    except (KeyError, TypeError, ValueError, RuntimeError) as e:
+        raise ValueError(f"{path} is damaged: {e}") from None
+    optimizer.state.update(moments)
     return about
+
+def _moments(tensors, name, p):
+    "What AdamW remembers of a parameter; nothing before the first step."
+    long = {key: f"optimizer.{key}.{name}" for key in ("step", "exp_avg", "exp_avg_sq")}
+    found = {key: tensors[its] for key, its in long.items() if its in tensors}
+    if found and len(found) < 3: raise ValueError(f"a part of optimizer...{name} is missing")
+    for key, t in found.items():
+        if t.shape != (() if key == "step" else p.shape) or not t.is_floating_point():
+            raise ValueError(f"{long[key]} has the shape {tuple(t.shape)}, dtype {t.dtype}")
+    return {key: t if key == "step" else t.to(p) for key, t in found.items()}
 
 # %% ../book/07_gpt.ipynb #7b6a439b
 def _look(model, parts, config, step, seconds):
@@ -1227,7 +1261,9 @@ def train(
         if path is not None:
             _save_run(path, model, tokenizer, optimizer, draws, train=asdict(config),
                       step=run.step, history=history)
-    run.go(keep, log, progress)
+    was = model.training
+    try: run.go(keep, log, progress)
+    finally: model.train(was)
     return history
 
 # %% ../book/07_gpt.ipynb #9e4a2b1e
@@ -1258,7 +1294,7 @@ class _Run:
     def go(self, keep, log, progress):
         "Steps and looks up to the end, or to ctrl-C."
         from tqdm import tqdm
-        was, device = self.model.training, next(self.model.parameters()).device
+        device = next(self.model.parameters()).device
         start = time.perf_counter() - (self.history[-1]["seconds"] if self.history else 0)
         hidden = None if progress is None else not progress
         faster(self.model).train()
@@ -1277,7 +1313,6 @@ class _Run:
                 bar.update()
             if ctrl_c.asked: keep()
         self.model.interrupted = ctrl_c.asked and self.step < self.config.steps
-        self.model.train(was)
 
 # %% ../book/07_gpt.ipynb #39987323
 def small_config(
@@ -1642,7 +1677,7 @@ def loss_by_position(
     data: torch.Tensor,  # (N,) int64
     block_size: int,  # the length T of the windows, which lie side by side
 ) -> torch.Tensor:  # (T,) float64: the mean loss after 1, 2, ... T tokens of context
-    "The loss at each position of the context, over a whole text; its mean is the loss of the text."
+    "The loss at each position of the context, over all whole windows of a text."
     n = (len(data) - 1) // block_size
     if n < 1: raise ValueError(f"{len(data)} tokens are too few for a window of {block_size}")
     x, y = (data[k:n * block_size + k].view(n, block_size) for k in (0, 1))
@@ -1871,6 +1906,7 @@ class ScoredAttention(nn.Module):
         self.attn, self.score, self.mask = attn, score, mask
 
     def forward(self, x, cache=None):  # (B, T, C); a cache is not supported
+        if cache is not None: raise ValueError("other scores work without a cache only")
         B, T, C = x.shape
         qkv = self.attn.qkv(x).view(B, T, 3, self.attn.n_head, -1)
         q, k, v = qkv.permute(2, 0, 3, 1, 4)  # (B, H, T, d) each
@@ -1893,6 +1929,7 @@ def with_feature(
 ) -> GPTLanguageModel:  # the same
     "Change one thing in every block of a model."
     if name not in ("", "squared ReLU", *SCORES): raise ValueError(f"no change is called {name!r}")
+    if name: model.changed = name  # `save_model` refuses it
     for block in model.blocks:
         if name == "squared ReLU": block.ffwd.net[1] = SquaredReLU()
         elif name: block.attn = ScoredAttention(block.attn, SCORES[name])
@@ -2022,8 +2059,10 @@ def check_gpt_numbers(answers):  # dict with the seven keys of the exercise
     for key, (right, hint) in hints.items():
         got = answers.get(key)
         assert got is not None, f"{key} is missing"
-        if isinstance(right, tuple): assert tuple(got) == right, f"{key}: {hint}"
-        else: agree(float(got), float(right), f"{key}: {hint}", tol=0.005)
+        if isinstance(right, tuple):
+            assert isinstance(got, (tuple, list)) and tuple(got) == right, f"{key}: {hint}"
+        else: agree(float(got), float(right), f"{key}: {hint}",
+                    tol=0.005 if isinstance(right, float) else 0)
 
 # %% ../book/07_gpt.ipynb #6eab676a
 @checker

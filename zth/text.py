@@ -6,6 +6,7 @@ __all__ = ['app', 'read_text', 'text_parts', 'encode_known', 'open_place', 'load
 # %% ../book/appendix/text.ipynb #9a0cecf5
 import math
 import tempfile
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated
@@ -26,8 +27,8 @@ def read_text(
 ) -> str:
     "Read a text for a command: what is wrong with the file is a `CommandError`."
     path = Path(path)
-    _check_file(path)
     with _one_line(path):
+        _check_file(path)
         try: text = path.read_text(encoding="utf-8-sig")
         except UnicodeDecodeError as e:
             where = f"(byte {e.start:,})"
@@ -72,9 +73,10 @@ def open_place(
     "Refuse a place where no model can be written, or should not be."
     out = Path(out)
     if resume: return load(out) and None
-    if not out.parent.is_dir(): raise CommandError(f"--out {out}: there is no folder {out.parent}")
+    with _one_line(f"--out {out}"): folder, there = out.parent.is_dir(), out.exists()
+    if not folder: raise CommandError(f"--out {out}: there is no folder {out.parent}")
     if out.is_dir(): raise CommandError(f"--out {out} is a folder; name a file in it")
-    if out.exists():
+    if there:
         try: load(out)
         except CommandError as e:
             hint = "is there already and is no model; choose another name"
@@ -88,8 +90,9 @@ def load(
     path: Path,  # a file that `zth text train` has written
 ) -> tuple:  # model and tokenizer
     "Read a model for a command: what is wrong with the file is a `CommandError`."
-    _check_file(Path(path))
-    with _one_line(path): model, tokenizer = load_model(path)
+    with _one_line(path):
+        _check_file(Path(path))
+        model, tokenizer = load_model(path)
     if tokenizer is None: raise CommandError(f"{path} holds a model without its characters")
     return model, tokenizer
 
@@ -117,10 +120,15 @@ def _old_run(options, out):
     if given: raise CommandError(f"--resume goes on as the run began: leave out --{given[0]}")
     about = gpt._read(out)[0]
     if "train" not in about: raise CommandError(f"{out} holds a model, but no run to resume")
-    kept = {f.name: about["train"][f.name] for f in fields(TrainConfig)}
-    kept["betas"] = tuple(kept["betas"])
-    kept |= _chosen(options, {"steps": "steps"})
-    return GPTConfig(**about["config"]), TrainConfig(**kept)
+    try:
+        kept = {f.name: about["train"][f.name] for f in fields(TrainConfig)}
+        kept["betas"], done = tuple(kept["betas"]), about["step"]
+        kept |= _chosen(options, {"steps": "steps"})
+        run = TrainConfig(**kept)
+        less = run.steps < done
+    except (KeyError, TypeError) as e: raise CommandError(f"{out} is damaged: {e}") from e
+    if less: raise CommandError(f"--steps {run.steps}: the run in {out} has {done:,} already")
+    return GPTConfig(**about["config"]), run
 
 # %% ../book/appendix/text.ipynb #4d301a6d
 def _option(text, **limits): return typer.Option(help=text, show_default=False, **limits)
@@ -128,13 +136,14 @@ def _option(text, **limits): return typer.Option(help=text, show_default=False, 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="A text in UTF-8.")]
 Out = Annotated[Path, typer.Option(metavar="FILE", help="Where the model goes.")]
 Steps = Annotated[int | None, _option("Steps of training (2000).", min=1)]
-Batch = Annotated[int | None, _option("Contexts in a step (12).", min=1)]
+Batch = Annotated[int | None, _option("Contexts in a step (12).", min=1, max=2**16)]
 Rate = Annotated[float | None, _option("Largest step size (0.001).", min=0)]
 Look = Annotated[int | None, _option("Steps between two looks (250).", min=1)]
-Block = Annotated[int | None, _option("Characters of context (64).", min=1)]
+Block = Annotated[int | None, _option("Characters of context (64).", min=1, max=2**20)]
 Layers = Annotated[int | None, _option("Blocks, one after the other (4).", min=1)]
 Heads = Annotated[int | None, _option("Heads of attention in a block (4).", min=1)]
-Embedding = Annotated[int | None, _option("Numbers for each character (128).", min=1)]
+Embedding = Annotated[int | None, _option("Numbers for each character (128).", min=1,
+                                          max=2**16)]
 Drop = Annotated[float | None, _option("Share of numbers dropped (0).", min=0, max=0.99)]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace a model that is there.")]
@@ -180,19 +189,28 @@ def train(
     tokenizer = load(out)[1] if resume else CharTokenizer(text)
     with _one_line(out):
         config, run = _old_run(options, out) if resume else _new_run(options, tokenizer.vocab_size)
+    parts = text_parts(encode_known(tokenizer, text, file), config.block_size, file)
+    with _one_line(out), _enough_memory():
         g = torch.Generator().manual_seed(seed)
         model = GPTLanguageModel(config, g)
-    parts = text_parts(encode_known(tokenizer, text, file), config.block_size, file)
     say = (lambda line: None) if quiet else typer.echo
     for line in _describe(text, parts, file, model): say(line)
     say(_trained(model, parts, run, g, out, resume, tokenizer, quiet, say))
 
 # %% ../book/appendix/text.ipynb #4f5aaf2a
+@contextmanager
+def _enough_memory():
+    "Say in one line that sizes are too large."
+    try: yield
+    except RuntimeError as e:
+        if "memory" not in str(e): raise
+        raise CommandError("there is not enough memory: choose smaller sizes") from e
+
 def _trained(model, parts, run, g, out, resume, tokenizer, quiet, say):
     "Train, and say in a line how it ended."
     keep_memory()
     try:
-        with _one_line(f"--out {out}"):
+        with _one_line(f"--out {out}"), _enough_memory():
             train_model(model, parts, run, g, out, _Rows(say), False if quiet else None, resume,
                         tokenizer)
     except KeyboardInterrupt:
@@ -207,8 +225,9 @@ def _trained(model, parts, run, g, out, resume, tokenizer, quiet, say):
 Model = Annotated[Path, typer.Argument(help="A file that 'zth text train' has written.")]
 Count = Annotated[int, typer.Option("-n", "--number", min=0, help="How many characters.")]
 Prompt = Annotated[str, typer.Option(help="What the text begins with.")]
-Temperature = Annotated[float, typer.Option(min=0, help="Below 1 bolder, 0: the likeliest.")]
-TopK = Annotated[int | None, typer.Option(min=1, help="Draw from so many of the likeliest.")]
+Temperature = Annotated[float, typer.Option(min=0, help="Below 1 more cautious, 0: the likeliest.")]
+TopK = Annotated[int | None, typer.Option(
+    min=1, max=2**31 - 1, help="Draw from so many of the likeliest.")]
 TopP = Annotated[float | None, typer.Option(
     min=0, max=1, help="Draw from the likeliest that have this share.")]
 Stop = Annotated[str | None, typer.Option(help="A character that ends the text.")]
@@ -232,8 +251,10 @@ def sample(
         tokens = writer.stream(begin[None], n, temperature=temperature, top_k=top_k, top_p=top_p,
                                generator=torch.Generator().manual_seed(seed), stop=end)
     typer.echo(prompt, nl=False)
-    for token in tokens:
-        if token.item() != end: typer.echo(tokenizer.decode(token), nl=False)
+    try:
+        for token in tokens:
+            if token.item() != end: typer.echo(tokenizer.decode(token), nl=False)
+    except ValueError as e: raise CommandError(f"{model}: {e}") from e
     typer.echo("")
 
 # %% ../book/appendix/text.ipynb #40a69a06
@@ -264,6 +285,7 @@ def evaluate(
     ids = encode_known(tokenizer, text, file)
     if len(ids) < 2: raise CommandError(f"{file} has one character: there is nothing to expect")
     loss = text_loss(reader, ids)
+    if not loss < 700: raise CommandError(f"{model} is damaged: its loss is {loss:.4g}")
     typer.echo(f"{file}: {counted(len(text), 'character')}")
     typer.echo(f"loss {loss:.4f}, perplexity {math.exp(loss):.2f}, "
                f"{loss / math.log(2):.3f} bits per character")
