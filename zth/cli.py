@@ -26,6 +26,8 @@ class Entry:
 COMMANDS = {
     "names": Entry("zth.names:app",
                    "Train a model on words of your own, let it write, measure it."),
+    "text": Entry("zth.text:app",
+                  "Train a GPT on a text of your own, let it write, measure it."),
 }
 
 # %% ../book/appendix/cli.ipynb #bec71023
