@@ -1688,7 +1688,7 @@ def loss_by_position(
     return total / n
 
 # %% ../book/07_gpt.ipynb #692aa370
-CALCULATOR = "*+-/=0123456789"  # the characters of sums, differences, products and quotients
+CALCULATOR = "*+-/0123456789="  # the characters of sums, differences, products and quotients
 
 # %% ../book/07_gpt.ipynb #5e6520f1
 def digits_of(
