@@ -1998,6 +1998,46 @@ def _feature_run(log, text, steps, seeds=(1, 2, 3, 4), sizes=SMALL):
         losses = _train_copying(layers, steps, seed, sizes)
         log.row(kind="copy", layers=layers, seed=seed, losses=losses)
 
+# %% ../book/07_gpt.ipynb #ebc797e7
+LADDER_OF_SIZES = {  # context, blocks, heads, numbers per token
+    "0.8M": (64, 4, 4, 128), "1.8M": (128, 4, 6, 192), "4.8M": (128, 6, 8, 256)}
+
+def _shakespeare_run(log, text, steps, seed=1337, sizes=LADDER_OF_SIZES, share=15, batch=32,
+                     every=250):
+    "The best model that two CPU cores train in an hour and a half: three sizes, then the best one."
+    torch.set_num_threads(min(2, os.cpu_count() or 1))
+    keep_memory()
+    tok, parts = _ids(text)
+    block, layers, heads, width = sizes["1.8M"] if "1.8M" in sizes else next(iter(sizes.values()))
+    budget = steps * step_flops(GPTConfig(tok.vocab_size, block, layers, heads, width), batch)
+    def trained(name, flops, look_every, writes):
+        block, layers, heads, width = sizes[name]
+        config = GPTConfig(tok.vocab_size, block, layers, heads, width, 0.1, False, "gelu", True)
+        n = max(1, int(flops / step_flops(config, batch)))
+        lr = 3e-3 * (128 / width) ** 0.5  # wider models take smaller steps
+        g = torch.Generator().manual_seed(seed)
+        model, start = GPTLanguageModel(config, g), time.perf_counter()
+        plan = TrainConfig(steps=n, batch_size=batch, lr=lr, min_lr=lr / 20,
+                           warmup=min(200, n // 10), eval_every=look_every or n)
+        train(model, parts, plan, g, log=_Looks(log, model, tok, writes(n)) if look_every else None)
+        seconds, size = time.perf_counter() - start, sum(p.numel() for p in model.parameters())
+        found = {k: loss_by_position(model.eval(), v, block).mean() for k, v in parts.items()}
+        return model, dict(size=name, lr=lr, steps=n, parameters=size, block=block, layers=layers,
+                           heads=heads, width=width, batch=batch, dropout=0.1, seconds=seconds,
+                           flops=n * step_flops(config, batch), **found)
+    tried = [trained(name, budget / share, None, None)[1] for name in sizes]
+    for row in tried: log.row(kind="size", **row)
+    best = min(tried, key=lambda row: row["val"])["size"]
+    model, row = trained(best, budget, every, lambda n: {0, 250, 500, 1000, 2000, n})
+    g = torch.Generator().manual_seed(seed)
+    row["val_200_batches"] = estimate_loss(model, {"val": parts["val"]}, 64, model.block_size, 200,
+                                           g)["val"]
+    log.row(kind="end", **row)
+    for t in (1.0, 0.8, 0.5):
+        ids = model.generate(torch.zeros(1, 1, dtype=torch.int64), 1500, temperature=t,
+                             generator=torch.Generator().manual_seed(seed))
+        log.row(kind="final", temperature=t, text=tok.decode(ids[0, 1:]))
+
 # %% ../book/07_gpt.ipynb #54b60ecb
 def _seeded(run, n):
     "A run that takes a tuple of seeds, for `main`, which knows the first of them."
@@ -2010,6 +2050,7 @@ RUNS = {  # name: what it does, and its usual steps (for speed: its usual rounds
     "adder": (_seeded(_adder_run, 2), 2000), "finetune": (_seeded(_finetune_run, 3), 1000),
     "feature": (_seeded(_feature_run, 4), 1500),
     "speed": (lambda log, text, steps, seed: _speed_run(log, text, steps), 7),
+    "shakespeare": (_shakespeare_run, 9000),
 }
 
 # %% ../book/07_gpt.ipynb #e26f8433
