@@ -151,6 +151,7 @@ class ExportTests:
     def _add(self, cell, source):
         self.cells.append(type(cell)(cell.idx_, {**cell, "source": source}))
     def _default_exp_(self, cell, module):
+        module = module.removesuffix(".__init__")  # the door of a package
         self.module = module
         self._add(cell, f"import pytest\n\nfrom {self.package}.{module} import *")
     def _test_(self, cell, name=""): self._add(cell, as_test(cell.source))
@@ -535,7 +536,9 @@ def _read_page(app, doc, source):
     cells = json.loads(source[0])["cells"]
     given = [dict(directives("".join(c["source"]))) for c in cells if c["cell_type"] == "code"]
     module = next((g["default_exp"] for g in given if "default_exp" in g), None)
-    if module: app.env.temp_data["zth_module"] = f"{app.config.zth_package}.{module}"
+    if module:  # the door of a package stands for the package
+        name = f"{app.config.zth_package}.{module}".removesuffix(".__init__")
+        app.env.temp_data["zth_module"] = name
     source[0] = tag_notebook(source[0])
 
 def _start(app, env, docs):
