@@ -2000,12 +2000,11 @@ def _feature_run(log, text, steps, seeds=(1, 2, 3, 4), sizes=SMALL):
 
 # %% ../book/07_gpt.ipynb #ebc797e7
 LADDER_OF_SIZES = {  # context, blocks, heads, numbers per token
-    "0.8M": (64, 4, 4, 128), "1.8M": (128, 4, 6, 192), "4.8M": (128, 6, 8, 256)}
+    "0.8M": (64, 4, 4, 128), "1.8M": (128, 4, 6, 192), "3.2M": (128, 4, 8, 256)}
 
-def _shakespeare_run(log, text, steps, seed=1337, sizes=LADDER_OF_SIZES, share=15, batch=32,
-                     every=250):
-    "The best model that two CPU cores train in an hour and a half: three sizes, then the best one."
-    torch.set_num_threads(min(2, os.cpu_count() or 1))
+def _shakespeare_run(log, text, steps, seed=1337, sizes=LADDER_OF_SIZES, share=25, batch=16,
+                     every=500):
+    "The best model that a CPU core or two train in an hour or so: three sizes, then the best one."
     keep_memory()
     tok, parts = _ids(text)
     block, layers, heads, width = sizes["1.8M"] if "1.8M" in sizes else next(iter(sizes.values()))
@@ -2025,8 +2024,10 @@ def _shakespeare_run(log, text, steps, seed=1337, sizes=LADDER_OF_SIZES, share=1
         return model, dict(size=name, lr=lr, steps=n, parameters=size, block=block, layers=layers,
                            heads=heads, width=width, batch=batch, dropout=0.1, seconds=seconds,
                            flops=n * step_flops(config, batch), **found)
-    tried = [trained(name, budget / share, None, None)[1] for name in sizes]
-    for row in tried: log.row(kind="size", **row)
+    tried = []
+    for name in sizes:
+        tried.append(trained(name, budget / share, None, None)[1])
+        log.row(kind="size", **tried[-1])
     best = min(tried, key=lambda row: row["val"])["size"]
     model, row = trained(best, budget, every, lambda n: {0, 250, 500, 1000, 2000, n})
     g = torch.Generator().manual_seed(seed)
@@ -2050,7 +2051,7 @@ RUNS = {  # name: what it does, and its usual steps (for speed: its usual rounds
     "adder": (_seeded(_adder_run, 2), 2000), "finetune": (_seeded(_finetune_run, 3), 1000),
     "feature": (_seeded(_feature_run, 4), 1500),
     "speed": (lambda log, text, steps, seed: _speed_run(log, text, steps), 7),
-    "shakespeare": (_shakespeare_run, 9000),
+    "shakespeare": (_shakespeare_run, 11_000),
 }
 
 # %% ../book/07_gpt.ipynb #e26f8433
