@@ -2002,9 +2002,13 @@ def _feature_run(log, text, steps, seeds=(1, 2, 3, 4), sizes=SMALL):
 LADDER_OF_SIZES = {  # context, blocks, heads, numbers per token
     "0.8M": (64, 4, 4, 128), "1.8M": (128, 4, 6, 192), "3.2M": (128, 4, 8, 256)}
 
-def _shakespeare_run(log, text, steps, seed=1337, sizes=LADDER_OF_SIZES, share=25, batch=16,
-                     every=500):
-    "The best model that a CPU core or two train in an hour or so: three sizes, then the best one."
+def _shakespeare_run(log, text, steps, seed=1337, sizes=LADDER_OF_SIZES, share=40, batch=8,
+                     every=1000):
+    """Three sizes for a short time; then, for a long time, the next larger one than the best of them.
+
+    The more operations there are to spend, the larger is the best size: a short run favours
+    small models.
+    """
     keep_memory()
     tok, parts = _ids(text)
     block, layers, heads, width = sizes["1.8M"] if "1.8M" in sizes else next(iter(sizes.values()))
@@ -2028,8 +2032,10 @@ def _shakespeare_run(log, text, steps, seed=1337, sizes=LADDER_OF_SIZES, share=2
     for name in sizes:
         tried.append(trained(name, budget / share, None, None)[1])
         log.row(kind="size", **tried[-1])
-    best = min(tried, key=lambda row: row["val"])["size"]
-    model, row = trained(best, budget, every, lambda n: {0, 250, 500, 1000, 2000, n})
+    names = list(sizes)
+    winner = min(range(len(tried)), key=lambda i: tried[i]["val"])
+    best = names[min(winner + 1, len(names) - 1)]
+    model, row = trained(best, budget, every, lambda n: {0, 1000, 2000, 5000, 10_000, n})
     g = torch.Generator().manual_seed(seed)
     row["val_200_batches"] = estimate_loss(model, {"val": parts["val"]}, 64, model.block_size, 200,
                                            g)["val"]
@@ -2051,7 +2057,7 @@ RUNS = {  # name: what it does, and its usual steps (for speed: its usual rounds
     "adder": (_seeded(_adder_run, 2), 2000), "finetune": (_seeded(_finetune_run, 3), 1000),
     "feature": (_seeded(_feature_run, 4), 1500),
     "speed": (lambda log, text, steps, seed: _speed_run(log, text, steps), 7),
-    "shakespeare": (_shakespeare_run, 11_000),
+    "shakespeare": (_shakespeare_run, 20_000),
 }
 
 # %% ../book/07_gpt.ipynb #e26f8433
