@@ -44,7 +44,7 @@ BUILT = sorted(
 
 
 def pytest_generate_tests(metafunc):
-    "A test of `page` runs for each page of the site, of `doc` for each document, of `old` for each old address."
+    "A test that takes `page`, `doc` or `old` runs for each page, document or old address."
     for name, values in (("page", BUILT), ("doc", TOC), ("old", sorted(MOVED))):
         if name in metafunc.fixturenames:
             metafunc.parametrize(name, values if BUILT else ["no-book"])

@@ -217,8 +217,8 @@ def test_an_old_address_with_a_section_leads_to_the_section(browser):
                      ("07_gpt.html#no-such-section", "07_gpt/index.html#no-such-section"),
                      ("appendix/text.html", "07_gpt/own_text.html")):
         browser.driver.get(f"{browser.base}/{old}")
-        browser.wait(f"location.href == '{browser.base}/{new}' && document.readyState == 'complete'",
-                     f"{old} leads to {new}")
+        there = f"location.href == '{browser.base}/{new}' && document.readyState == 'complete'"
+        browser.wait(there, f"{old} leads to {new}")
 
 
 def test_a_phone_reaches_every_page_by_the_menu(browser, site):

@@ -255,16 +255,18 @@ def test_reference_and_chapter_link_to_each_other(site):
 
 
 def test_the_door_of_a_chapter_links_to_what_its_package_offers(site):
-    doors = [(doc, module.split(".")[0]) for doc, module in modules(site) if "__init__" in module]
+    doors = [module.split(".")[0] for _, module in modules(site) if module.endswith(".__init__")]
     assert doors
-    for doc, package in doors:
+    for package in doors:
         names, api = public_names(site.root / f"zth/{package}/__init__.py"), site[f"api/{package}"]
         start = api.soup.find(id=f"module-zth.{package}")
-        links = {a.get_text(): api.resolve(a["href"]) for a in start.find_all_next("a", title=True)
-                 if a["title"].startswith(f"zth.{package}.")}
+        links = {
+            a.get_text(): api.resolve(a["href"])
+            for a in start.find_all_next("a", title=re.compile(rf"zth\.{package}\."))
+        }
         for name in names:
             path, entry = links[name]
-            assert path == api.path and entry.startswith(f"zth.{package}.") and entry in api.ids, name
+            assert path == api.path and entry in api.ids, name
 
 
 def test_pages_of_a_chapter_are_numbered_in_order(site):
@@ -276,8 +278,8 @@ def test_pages_of_a_chapter_are_numbered_in_order(site):
         wanted = [chapter, *(f"{chapter}.{i}" for i in range(1, len(pages)))]
         assert [head.split()[0].rstrip(".") for head in heads] == wanted
         for doc in pages:
-            numbers = [h.select_one(".section-number") for h in site[doc].article.find_all(["h2", "h3"])]
-            assert not any(numbers), f"{doc}: a section has a number, and pages are short"
+            numbers = site[doc].article.select("h2 .section-number, h3 .section-number")
+            assert not numbers, f"{doc}: a section has a number, and pages are short"
         captions = [c.get_text() for doc in pages for c in site[doc].article.select("figcaption")]
         figures = [re.match(r"Fig\. (\d+)\.(\d+)", text) for text in captions]
         assert [(f[1], int(f[2])) for f in figures] == [
