@@ -106,6 +106,7 @@ site-test: $(READY)  ## try the built site in a real browser
 	$(VENV)/bin/pytest tests/site $(ARGS)
 
 linkcheck: $(READY)  ## follow the links that leave the book
+	OMP_NUM_THREADS=$(THREADS) $(PY) -m zth.weave run --workers $(WORKERS)
 	$(VENV)/bin/jupyter-book build book --builder linkcheck \
 	    --toc "$(CURDIR)/_toc.yml" --config book/_config.yml --keep-going
 
