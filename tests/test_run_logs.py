@@ -169,3 +169,29 @@ def test_races_are_no_benches():
         [sys.executable, "-m", "bench", "--list"], cwd=ROOT, capture_output=True, text=True
     )
     assert "gpt_step" in said.stdout and "speed" not in said.stdout, said.stderr
+
+
+def test_the_race_of_the_gpt_steps(bench):
+    from bench import gpt_speed
+    from zth.runs import race
+
+    assert race("gpt").function is gpt_speed.speed
+    assert gpt_speed.part_of("aten::mm") == "products"
+    assert gpt_speed.part_of("aten::lerp_") == "optimizer"
+    assert gpt_speed.part_of("aten::bernoulli_") == "randomness"
+    assert gpt_speed.part_of("aten::view") == "other"
+    shares = gpt_speed.profile(gpt_speed.ready("small", "all"), 1)
+    assert sum(shares.values()) == pytest.approx(1) and min(shares.values()) >= 0
+    assert shares["products"] > 0 and shares["optimizer"] > 0
+
+
+@pytest.mark.slow
+def test_the_race_of_the_gpt_steps_writes_the_rows_of_its_log(bench, monkeypatch):
+    from bench.gpt_speed import VARIANTS, speed
+
+    monkeypatch.chdir(ROOT)
+    log = Rows()
+    speed(log, None, 1, 0, turns=(("small", 1),), new=4)
+    kept = read_log(ROOT / "book/runs/gpt_speed.jsonl").rows
+    assert {(r["kind"], *r) for r in log} == {(r["kind"], *r) for r in kept}
+    assert [r["variant"] for r in log if r["kind"] == "turn"] == list(VARIANTS)
