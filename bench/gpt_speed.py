@@ -12,22 +12,15 @@ from time import perf_counter
 import torch
 import torch.nn as nn
 
-from zth.gpt import (
-    FAST,
-    CausalSelfAttention,
-    GPTLanguageModel,
-    TrainConfig,
-    faster,
-    generate,
-    get_batch,
-    keep_memory,
-    make_optimizer,
-    step_flops,
-    train_step,
-)
+from zth.gpt.fast import FAST, faster, keep_memory, step_flops
+from zth.gpt.layers import CausalSelfAttention
+from zth.gpt.model import GPTLanguageModel
+from zth.gpt.sampling import generate
+from zth.gpt.text import get_batch
+from zth.gpt.training import TrainConfig, make_optimizer, train_step
 from zth.runs import Run
 
-from ._gpt import SETTINGS, VOCAB, Worker, config_of, peak, serve
+from ._gpt import VOCAB, Worker, config_of, peak, serve
 
 BATCH = {"small": 12, "large": 4}  # the large model with a batch whose step takes about a second
 VARIANTS = {"plain": (), "oneDNN": ("linear",), "memory": ("memory",), "fused": ("fused",),
