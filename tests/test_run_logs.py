@@ -46,6 +46,7 @@ def committed():
 def test_committed_log(path):
     log = read_log(path)
     assert "interrupted" not in log.header, "the run did not end"
+    assert "cut" not in log.header, "the last row is cut off"
     assert log.header["commit"] != "unknown", "the run was not made in a checkout"
     known = git("cat-file", "-e", f"{log.header['commit']}^{{commit}}")
     shallow = git("rev-parse", "--is-shallow-repository")
@@ -101,6 +102,28 @@ def test_repeats_a_run(tmp_path, capfd):
     write(tmp_path)
     runs["main"](["tiny"], folder=tmp_path)
     assert "42" in capfd.readouterr().out.splitlines()
+
+
+@pytest.mark.parametrize("name", ["tiny.roll", "tiny_roll"])
+def test_a_run_is_called_by_chapter_and_name_or_by_its_log(tmp_path, capfd, name):
+    write(tmp_path, "tiny_roll")
+    runs["main"]([name], folder=tmp_path)
+    assert "42" in capfd.readouterr().out.splitlines()
+
+
+def test_a_run_without_a_log_is_the_command_of_its_chapter(tmp_path, capfd):
+    with pytest.raises(SystemExit) as stop:
+        runs["main"](["no_chapter.roll"], folder=tmp_path)
+    said = capfd.readouterr()
+    assert said.out == "$ python -m zth.no_chapter roll\n" and stop.value.code
+    assert "No module named zth.no_chapter" in said.err
+
+
+def test_a_run_that_fails_ends_with_its_status(tmp_path, capfd):
+    write(tmp_path, command="python -c 'exit(3)'")
+    with pytest.raises(SystemExit) as stop:
+        runs["main"](["tiny"], folder=tmp_path)
+    assert stop.value.code == 3 and "Traceback" not in capfd.readouterr().err
 
 
 def test_refuses_an_unknown_name(tmp_path, capsys):
