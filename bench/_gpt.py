@@ -226,16 +226,17 @@ class Worker:
     def turn(self, n): self.seconds.append(self.ask(str(n)))
 
 
-def serve(once):
-    "Answers each number of a line with the mean seconds of so many calls."
-    for line in sys.stdin:
-        if line.strip() == "ready":
-            once()
-            print(0, flush=True)
-            continue
-        n, start = int(line), perf_counter()
+def serve(once, **answers):
+    "Answers each line: a number with the mean seconds of so many calls, `word n` by that function."
+    def ready(_): once()
+    def timed(n):
+        start = perf_counter()
         for _ in range(n): once()
-        print(json.dumps((perf_counter() - start) / n), flush=True)
+        return (perf_counter() - start) / n
+    for line in sys.stdin:
+        *word, n = line.replace("ready", "ready 0").split()
+        answer = {"ready": ready, **answers}[word[0]] if word else timed
+        print(json.dumps(answer(int(n))), flush=True)
 
 
 def ratios(peer: Worker, other: Worker) -> dict:
@@ -244,16 +245,23 @@ def ratios(peer: Worker, other: Worker) -> dict:
     return dict(ratio=median(found), ratio_min=min(found), ratio_max=max(found))
 
 
-def peak(n=1024) -> dict:  # name: 10^9 operations per second
+def onednn():
+    "oneDNN's product of plain tensors, if this PyTorch has it and it works; else None."
+    try:
+        x, product = torch.eye(2), torch.ops.mkldnn._linear_pointwise
+        return product if torch.equal(product(x, x, None, "none", [], ""), x) else None
+    except (AttributeError, RuntimeError, TypeError): return None
+
+
+def peak(n=1024, tries=8) -> dict:  # name: 10^9 operations per second
     "Matrix products of both libraries, the best of some."
-    from zth.gpt import _onednn
     a, b = torch.randn(n, n), torch.randn(n, n)
     ways = {"@": lambda: a @ b}
-    if dnn := _onednn(): ways["oneDNN"] = lambda: dnn(a, b, None, "none", [], "")
+    if dnn := onednn(): ways["oneDNN"] = lambda: dnn(a, b, None, "none", [], "")
     found = {}
     for name, way in ways.items():
         spent = []
-        for _ in range(8):
+        for _ in range(tries):
             start = perf_counter()
             way()
             spent.append(perf_counter() - start)

@@ -3,6 +3,7 @@
 import json
 import runpy
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -132,3 +133,65 @@ def test_refuses_an_unknown_name(tmp_path, capsys):
         runs["main"](["huge"], folder=tmp_path)
     assert stop.value.code == 2
     assert "there are: tiny" in capsys.readouterr().err
+
+
+class Rows(list):
+    "A log that is kept in memory."
+
+    def row(self, **values):
+        self.append(values)
+
+
+@pytest.fixture
+def bench(monkeypatch):
+    "Makes the folder of the races importable, as it is in the root of the repository."
+    monkeypatch.syspath_prepend(str(ROOT))
+
+
+def test_the_race_of_the_backward_passes(bench):
+    from bench.backprop_speed import CONTENDERS, speed
+    from zth.data import sample_names
+    from zth.runs import race
+
+    assert race("backprop").function is speed
+    log = Rows()
+    speed(log, sample_names()[:100], 6, 0, rounds=2, threads=(1, 1), checked=20)
+    assert [r["name"] for r in log[::2]] == [r["name"] for r in log[1::2]] == list(CONTENDERS)
+    assert all(a["best"] + b["best"] == 1 for a, b in zip(log[::2], log[1::2]))
+    assert any(r["best"] and r["ratio"] == 1 for r in log[:2])
+    assert all(0 < r["low"] <= r["ratio"] <= r["high"] for r in log)
+    assert all(r["differs"] < 1e-9 for r in log)
+    assert log[0].keys() == read_log(ROOT / "book/runs/backprop_speed.jsonl").rows[0].keys()
+
+
+def test_races_are_no_benches():
+    said = subprocess.run(
+        [sys.executable, "-m", "bench", "--list"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert "gpt_step" in said.stdout and "speed" not in said.stdout, said.stderr
+
+
+def test_the_race_of_the_gpt_steps(bench):
+    from bench import gpt_speed
+    from zth.runs import race
+
+    assert race("gpt").function is gpt_speed.speed
+    assert gpt_speed.part_of("aten::mm") == "products"
+    assert gpt_speed.part_of("aten::lerp_") == "optimizer"
+    assert gpt_speed.part_of("aten::bernoulli_") == "randomness"
+    assert gpt_speed.part_of("aten::view") == "other"
+    shares = gpt_speed.profile(gpt_speed.ready("small", "all"), 1)
+    assert sum(shares.values()) == pytest.approx(1) and min(shares.values()) >= 0
+    assert shares["products"] > 0 and shares["optimizer"] > 0
+
+
+@pytest.mark.slow
+def test_the_race_of_the_gpt_steps_writes_the_rows_of_its_log(bench, monkeypatch):
+    from bench.gpt_speed import VARIANTS, speed
+
+    monkeypatch.chdir(ROOT)
+    log = Rows()
+    speed(log, None, 1, 0, turns=(("small", 1),), new=4)
+    kept = read_log(ROOT / "book/runs/gpt_speed.jsonl").rows
+    assert {(r["kind"], *r) for r in log} == {(r["kind"], *r) for r in kept}
+    assert [r["variant"] for r in log if r["kind"] == "turn"] == list(VARIANTS)
