@@ -5,7 +5,7 @@
 #
 #   PYTHON       the interpreter .venv is made from                        python3
 #   CONSTRAINTS  file of exact versions; empty for the newest allowed ones constraints.txt
-#   WORKERS      notebooks that `make test` runs side by side              one per core, 4 at most
+#   WORKERS      notebooks that `make test` and `make book` run at a time  one per core, 4 at most
 #   MARKS        the tests pytest selects                                  neither slow, gpu nor online
 #   FLAGS        the kinds of cells to run that are left out otherwise     none; e.g. "slow online"
 #   PORT         where `make serve` listens                                8000
@@ -35,10 +35,8 @@ ifeq ($(origin CONSTRAINTS), undefined)
 CONSTRAINTS := $(shell $(PYTHON) -c 'import sys; print("constraints.txt" if sys.version_info >= (3, 11) else "")' 2>/dev/null)
 endif
 
-# One thread for each of the notebooks that run side by side. A book is built one notebook at a time,
-# so it may take two, which is what the times on its pages are about.
-THREADS      := $(or $(OMP_NUM_THREADS),1)
-BOOK_THREADS := $(or $(OMP_NUM_THREADS),2)
+# One thread for each of the notebooks that run side by side.
+THREADS     := $(or $(OMP_NUM_THREADS),1)
 export JUPYTER_PREFER_ENV_PATH := 1
 export PYTHONUTF8 := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -51,9 +49,12 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 ##@ Reading and writing
 
-book: $(READY)  ## run every chapter and build the site, strictly; prints where to open it
+# The pages are run first, side by side; Jupyter Book finds the outputs in its cache and runs none. A page is
+# run again when its cells, a module that it imports or a log that it reads has changed.
+book: $(READY)  ## run every page and build the site, strictly; prints where to open it
 	$(PY) -m zth.weave export
-	OMP_NUM_THREADS=$(BOOK_THREADS) $(VENV)/bin/jupyter-book build book \
+	OMP_NUM_THREADS=$(THREADS) $(PY) -m zth.weave run --workers $(WORKERS)
+	OMP_NUM_THREADS=$(THREADS) $(VENV)/bin/jupyter-book build book \
 	    --toc "$(CURDIR)/_toc.yml" --config book/_config.yml -W --keep-going -n
 	@echo
 	@echo "The book is ready. Open it: file://$(CURDIR)/$(SITE)/index.html"
@@ -105,6 +106,7 @@ site-test: $(READY)  ## try the built site in a real browser
 	$(VENV)/bin/pytest tests/site $(ARGS)
 
 linkcheck: $(READY)  ## follow the links that leave the book
+	OMP_NUM_THREADS=$(THREADS) $(PY) -m zth.weave run --workers $(WORKERS)
 	$(VENV)/bin/jupyter-book build book --builder linkcheck \
 	    --toc "$(CURDIR)/_toc.yml" --config book/_config.yml --keep-going
 

@@ -105,14 +105,15 @@ def peer_weights(ours) -> dict:  # the state of a Peer
 # ---- steps -------------------------------------------------------------------------------------
 def config_of(setting, dropout=None):
     "Our configuration of a setting."
-    from zth.gpt import GPTConfig
+    from zth.gpt.model import GPTConfig
     L, H, C, T, _, p = SETTINGS[setting]
     return GPTConfig(VOCAB, T, L, H, C, p if dropout is None else dropout, False, "gelu", True)
 
 
 def models(setting, dropout=None):
     "Ours and the peer with the same weights."
-    from zth.gpt import GPTLanguageModel, faster
+    from zth.gpt.fast import faster
+    from zth.gpt.model import GPTLanguageModel
     L, H, C, T, _, p = SETTINGS[setting]
     ours = GPTLanguageModel(config_of(setting, dropout), torch.Generator().manual_seed(1337))
     peer = Peer(L, H, C, T, p if dropout is None else dropout)
@@ -143,13 +144,14 @@ def peer_step(model, optimizer, data, batch, g):
 
 def our_step(model, optimizer, data, batch, g):
     "A step of the chapter's engine."
-    from zth.gpt import get_batch, train_step
+    from zth.gpt.text import get_batch
+    from zth.gpt.training import train_step
     return train_step(model, optimizer, *get_batch(data, batch, model.block_size, g))
 
 
 def contenders(setting, dropout=None, dtype=torch.float32):
     "Functions of data, batch and generator that do a step: the peer's and ours."
-    from zth.gpt import TrainConfig, make_optimizer
+    from zth.gpt.training import TrainConfig, make_optimizer
     ours, peer = (m.to(dtype) for m in models(setting, dropout))
     theirs, mine = peer_optimizer(peer), make_optimizer(ours, TrainConfig())
     return {"nanoGPT": lambda *a: peer_step(peer, theirs, *a),
@@ -179,7 +181,8 @@ def first_losses(setting, data, batch):
 
 def dropout_agrees(n=60):
     "Compares the distribution of the loss under dropout, for a narrow model with large weights."
-    from zth.gpt import GPTConfig, GPTLanguageModel, faster
+    from zth.gpt.fast import faster
+    from zth.gpt.model import GPTConfig, GPTLanguageModel
     ours = GPTLanguageModel(GPTConfig(VOCAB, 32, 2, 2, 32, 0.2, False, "gelu", True),
                             torch.Generator().manual_seed(1))
     with torch.no_grad():
@@ -226,16 +229,17 @@ class Worker:
     def turn(self, n): self.seconds.append(self.ask(str(n)))
 
 
-def serve(once):
-    "Answers each number of a line with the mean seconds of so many calls."
-    for line in sys.stdin:
-        if line.strip() == "ready":
-            once()
-            print(0, flush=True)
-            continue
-        n, start = int(line), perf_counter()
+def serve(once, **answers):
+    "Answers each line: a number with the mean seconds of so many calls, `word n` by that function."
+    def ready(_): once()
+    def timed(n):
+        start = perf_counter()
         for _ in range(n): once()
-        print(json.dumps((perf_counter() - start) / n), flush=True)
+        return (perf_counter() - start) / n
+    for line in sys.stdin:
+        *word, n = line.replace("ready", "ready 0").split()
+        answer = {"ready": ready, **answers}[word[0]] if word else timed
+        print(json.dumps(answer(int(n))), flush=True)
 
 
 def ratios(peer: Worker, other: Worker) -> dict:
@@ -244,16 +248,16 @@ def ratios(peer: Worker, other: Worker) -> dict:
     return dict(ratio=median(found), ratio_min=min(found), ratio_max=max(found))
 
 
-def peak(n=1024) -> dict:  # name: 10^9 operations per second
+def peak(n=1024, tries=8) -> dict:  # name: 10^9 operations per second
     "Matrix products of both libraries, the best of some."
-    from zth.gpt import _onednn
+    from zth.gpt.fast import onednn_product
     a, b = torch.randn(n, n), torch.randn(n, n)
     ways = {"@": lambda: a @ b}
-    if dnn := _onednn(): ways["oneDNN"] = lambda: dnn(a, b, None, "none", [], "")
+    if dnn := onednn_product(): ways["oneDNN"] = lambda: dnn(a, b, None, "none", [], "")
     found = {}
     for name, way in ways.items():
         spent = []
-        for _ in range(8):
+        for _ in range(tries):
             start = perf_counter()
             way()
             spent.append(perf_counter() - start)

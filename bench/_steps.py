@@ -83,17 +83,18 @@ def distance(a, b) -> float:
 def compare(
     runners: list,  # contenders, the peer first
     data: tuple,  # what `dataset` returned
+    checked: int = CHECKED,  # steps that have to agree
 ):
     "Trains everybody in float64, and refuses whoever computes something else."
     import torch
     peer = None
     for c in runners:
         params, g = c.start(data[2], torch.float64)
-        losses = c.run(params, data, g, CHECKED).double()
+        losses = c.run(params, data, g, checked).double()
         got = torch.cat([losses, *(p.detach().flatten() for p in params)])
         peer = peer or (got, g.get_state())
         if got.shape != peer[0].shape:
-            raise AssertionError(f"{c.name} returns {len(losses)} losses for {CHECKED} steps")
+            raise AssertionError(f"{c.name} returns {len(losses)} losses for {checked} steps")
         if not torch.equal(g.get_state(), peer[1]):
             raise AssertionError(f"{c.name} draws other batches than the lecture's loop")
         c.differs = distance(got, peer[0])
@@ -109,9 +110,10 @@ def race(
     data: tuple,  # what `dataset` returned
     rounds: int,  # turns of each
     steps: int,  # steps in a turn
+    checked: int = CHECKED,  # steps in float64 that have to agree before the race
 ) -> list:  # one dict of results per contender
     "Lets everybody take turns, and compares each turn with the best of the lecture's."
-    compare(runners, data)
+    compare(runners, data, checked)
     for c in runners: c.begin(data)
     for c in runners:
         if not abs(c.first - runners[0].first) < FIRST_TOLERANCE * abs(runners[0].first):

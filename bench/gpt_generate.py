@@ -17,11 +17,12 @@ WAYS = ("nanoGPT", "no cache", "cache")
 
 def writers(dtype):
     "Functions of a number of tokens and a generator."
+    from zth.gpt.sampling import generate
     ours, peer = (m.to(dtype).eval() for m in models("large", 0.0))
     start = torch.zeros(1, 1, dtype=torch.int64)
     return {"nanoGPT": lambda n, g: peer.generate(start, n, g),
-            "no cache": lambda n, g: ours.generate(start, n, generator=g, cache=False),
-            "cache": lambda n, g: ours.generate(start, n, generator=g)}
+            "no cache": lambda n, g: generate(ours, start, n, generator=g, cache=False),
+            "cache": lambda n, g: generate(ours, start, n, generator=g)}
 
 
 def agreement(n):

@@ -38,7 +38,7 @@ def worker(name, setting, batch, threads):
     torch.set_num_threads(threads)
     torch.manual_seed(1)
     if name == "ours":
-        from zth.gpt import keep_memory
+        from zth.gpt.fast import keep_memory
         keep_memory()
     step, data, g = contenders(setting)[name], data_of()[0], torch.Generator().manual_seed(2)
     serve(lambda: step(data, batch, g))
@@ -46,7 +46,7 @@ def worker(name, setting, batch, threads):
 
 def race(setting, batch, rounds, steps, threads) -> dict:
     "Both take turns."
-    from zth.gpt import step_flops
+    from zth.gpt.fast import step_flops
 
     from ._gpt import config_of
     def command(name): return [sys.executable, "-m", "bench.gpt_step", "--worker", name, setting,

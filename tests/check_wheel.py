@@ -50,6 +50,14 @@ def check_files():
     assert len(set(sample.split())) >= 2000
 
 
+def check_modules():
+    "Every module of the checkout is in the wheel, those of packages too."
+    root = Path(sys.argv[1]).resolve().parent
+    wanted = {p.relative_to(root).as_posix() for p in (root / cfg["lib_path"]).rglob("*.py")}
+    held = {f.as_posix() for f in map(Path, map(str, metadata.files("zth")))}
+    assert len(wanted) > 20 and not wanted - held, f"missing in the wheel: {sorted(wanted - held)}"
+
+
 def check_light(module):
     "A module that needs only the standard library imports here, and brings nothing heavy along."
     before = set(sys.modules)
@@ -75,6 +83,14 @@ def check_entry_points():
     assert resources.files("zth").joinpath(module.split(".")[1] + ".py").is_file(), command.value
 
 
+def check_labs():
+    "Each package of a chapter that holds labs can be run: `python -m zth.gpt`."
+    for folder in [f for f in resources.files("zth").iterdir() if f.is_dir()]:
+        names = [f.name for f in folder.iterdir()]
+        if any(name.startswith("lab_") for name in names):
+            assert "__main__.py" in names, folder.name
+
+
 def check_instant():
     "`import zth` loads nothing but itself."
     code = (
@@ -93,6 +109,8 @@ for module in ("zth", "zth.micrograd", "zth.check", "zth.runs", "zth.weave"):
     check_light(module)
 check_gradient()
 check_entry_points()
+check_modules()
+check_labs()
 check_instant()
 print(
     f"zth {cfg['version']} installs and imports in an empty environment ({sys.version.split()[0]})"

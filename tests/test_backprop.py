@@ -490,39 +490,32 @@ def test_the_rows_of_the_lectures_run():
     assert log_[2]["first"] == costs_[0] and log_[2]["steps"] == 1200
     assert log_[3]["names"] == m_.sample(20, gen(15), draw=race)
 
-# %% ../book/05_backprop.ipynb #c90941a7
-def test_the_rows_of_the_speed_run():
-    from zth.backprop import CONTENDERS, _speed_run
-    log_ = Rows_()
-    _speed_run(log_, sample_names()[:100], 6, rounds=2, threads=(1, 1))
-    assert [r_["name"] for r_ in log_[::2]] == [r_["name"] for r_ in log_[1::2]] == list(CONTENDERS)
-    assert all(a_["best"] + b_["best"] == 1 for a_, b_ in zip(log_[::2], log_[1::2]))
-    assert any(r_["best"] and r_["ratio"] == 1 for r_ in log_[:2])
-    assert all(0 < r_["low"] <= r_["ratio"] <= r_["high"] for r_ in log_)
-    assert all(r_["differs"] < 1e-9 for r_ in log_)
-
 # %% ../book/05_backprop.ipynb #49a4a2cd
 def test_the_commands_write_logs():
-    import json, pathlib, tempfile
+    import json, pathlib, sys, tempfile, types, unittest.mock
     import zth.backprop as module_
     import zth.data
-    found_names_, real_ = zth.data.names, (module_._lecture_run, module_._speed_run)
-    with tempfile.TemporaryDirectory() as folder_:
+    from zth.runs import Run
+    stub_ = types.ModuleType("bench.backprop_speed")
+    stub_.RUNS = {"speed": Run(lambda log_, words_, steps_, seed_: log_.row(
+        steps=steps_, words=len(words_)), 1000)}
+    lecture_ = lambda log_, words_, steps_: log_.row(steps=steps_, words=len(words_))
+    with (tempfile.TemporaryDirectory() as folder_,
+          unittest.mock.patch.dict(sys.modules, {"bench.backprop_speed": stub_}),
+          unittest.mock.patch.object(module_, "_lecture_run", lecture_),
+          unittest.mock.patch("zth.data.names", lambda: zth.data.Names(sample_names()[:150]))):
         path_ = pathlib.Path(folder_, "tiny.jsonl")
-        try:
-            zth.data.names = lambda: zth.data.Names(sample_names()[:150])
-            module_._lecture_run = module_._speed_run = (
-                lambda log_, words_, steps_: log_.row(steps=steps_, words=len(words_)))
-            for args_, steps_ in ((["lecture"], 200_000), (["speed"], 1000),
-                                  (["speed", "--steps", "7"], 7)):
-                assert module_.main([*args_, "--log", str(path_)]) == 0
-                head_, row_ = map(json.loads, path_.read_text().splitlines())
-                assert row_ == {"steps": steps_, "words": 150}
-                assert head_["command"] == (f"python -m zth.backprop {args_[0]} --steps {steps_} "
-                                            f"--log {path_}")
-        finally: zth.data.names, (module_._lecture_run, module_._speed_run) = found_names_, real_
+        for args_, steps_ in ((["lecture"], 200_000), (["speed"], 1000),
+                              (["speed", "--steps", "7"], 7)):
+            assert module_.main([*args_, "--log", str(path_)]) == 0
+            head_, row_ = map(json.loads, path_.read_text().splitlines())
+            assert row_ == {"steps": steps_, "words": 150}
+            assert head_["command"] == (f"python -m zth.backprop {args_[0]} --steps {steps_} "
+                                        f"--log {path_}")
     for bad_ in (["dance"], ["lecture", "--steps", "0"]):
         with pytest.raises(SystemExit): module_.main(bad_)
+    with unittest.mock.patch.dict(sys.modules, {"bench": None}), pytest.raises(SystemExit):
+        module_.main(["speed"])  # without the repository there is no race
 
 # %% ../book/05_backprop.ipynb #c1bdb792
 def test_batchnorm_agrees_with_pytorch():
@@ -595,7 +588,7 @@ def test_check_chunks_refuses():
                              torch.ones_like(t_["bndiff"]) / 5 * d_["bnvar"]),
     })
     assert "both shares" in said_["first share of counts"] and "1/n" in said_["no 1/n"]
-    assert "has the shape" in said_["wrong axis"] and "mean" in said_["no mean"]
+    assert "expected the shape" in said_["wrong axis"] and "mean" in said_["no mean"]
 
 # %% ../book/05_backprop.ipynb #eb45f67e
 def test_check_cross_entropy_refuses():

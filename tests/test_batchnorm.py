@@ -352,6 +352,13 @@ def test_a_state_goes_to_a_file_and_back():
         same(again_.eval()(A_).detach(), net_.eval()(A_).detach(), tol=0)
         (Path(folder_) / "bad").write_bytes(b"no such thing")
         with pytest.raises(ValueError, match="no safetensors file"): again_.load(Path(folder_) / "bad")
+        with pytest.raises(ValueError, match="is a folder"): again_.load(folder_)
+        from safetensors.torch import save_file
+        save_file(net_.state_dict(), file_)  # as files were written before, without metadata
+        for k_, t_ in again_.load(file_).state_dict().items(): same(t_, net_.state_dict()[k_], tol=0)
+        other_ = DeepMLP(len(v_), gen(5), depth=2, n_hidden=9)
+        with pytest.raises(ValueError, match="net.safetensors is damaged: .* has the shape"):
+            other_.load(file_)
 
 # %% ../book/04_batchnorm.ipynb #8f2bfbdd
 def test_a_state_that_does_not_fit_changes_nothing():

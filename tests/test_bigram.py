@@ -41,7 +41,9 @@ def test_load_words_strips_and_drops_blank_lines():
         assert test_file(path, "Zoé\nżółw\n李\n".encode()) == ["Zoé", "żółw", "李"]
         assert test_file(path, b"a") == ["a"]
         assert test_file(path, b" van der Berg\n") == ["van der Berg"]
-        for bad, message in ((b"", "no words"), (b" \n\n", "no words"), (b"\xff\xfe", "UTF-8")):
+        assert test_file(path, "a\u2028b\x85c\vd\fe\x1cf\n".encode()) == ["a\u2028b\x85c\vd\fe\x1cf"]
+        for bad, message in ((b"", "no words"), (b" \n\n", "no words"), (b"\xff\xfe", "UTF-8"),
+                             ("ada\n".encode("utf-16-le"), "UTF-16"), (b"a girl called\0", "NUL")):
             with pytest.raises(ValueError, match=message): test_file(path, bad)
 
 # %% ../book/02_bigram.ipynb #df096427
@@ -60,6 +62,19 @@ def test_vocab_is_alphabetical_and_ignores_repeats():
     assert v != CharVocab("ab") != CharVocab("ac")
     v = CharVocab("ab", terminator="$")
     assert v != CharVocab("ab") and eval(repr(v)) == v
+
+# %% ../book/02_bigram.ipynb #935d7acd
+def test_decode_refuses_what_is_no_number_of_a_character():
+    v = CharVocab("abc")
+    for ids in ([3, 0], (3, 0), torch.tensor([3, 0]), np.array([3, 0]), iter([3, 0]),
+                [torch.tensor(3), np.int32(0)], torch.tensor([3, 0], dtype=torch.uint8)):
+        assert v.decode(ids) == "c."
+    for wrong in (-1, 4, 10**30, True, False, 1.0, 1.5, "a", None, [1]):
+        with pytest.raises(ValueError) as e: v.decode([1, wrong])
+        assert str(e.value).startswith(f"{wrong!r} is no number of a character")
+        assert str(e.value).endswith("from 0 to 3")
+    for wrong in (torch.tensor([True]), torch.tensor([1.0]), torch.tensor([[1, 2]]), np.array([-1])):
+        with pytest.raises(ValueError, match="is no number of a character"): v.decode(wrong)
 
 # %% ../book/02_bigram.ipynb #8af312dd
 def test_vocab_says_what_is_wrong():
@@ -505,7 +520,37 @@ def test_load_refuses_what_is_no_model():
             with pytest.raises(ValueError, match=message): CharModel.load(path)
         with pytest.raises(ValueError, match="is a folder"): CharModel.load(folder)
         save_file({"M": torch.ones(3, 3)}, path, metadata=about())
-        with pytest.raises(ValueError, match="nothing"): CharModel.load(path)
+        with pytest.raises(ValueError, match="x is damaged: N is missing"): CharModel.load(path)
+
+# %% ../book/02_bigram.ipynb #a9578200
+def test_a_file_is_not_believed():
+    import pathlib, tempfile, time
+    from safetensors.torch import save_file
+    from zth.files import write_tensors
+    def forged(tensors, **changes):
+        told = dict(model="BigramCounts", settings={"smoothing": 1.0}, chars="ab", terminator=".")
+        save_file(tensors, path_, {"zth": json.dumps({**told, **changes})})
+    with tempfile.TemporaryDirectory() as folder:
+        path_, start_ = pathlib.Path(folder, "x"), time.process_time()
+        n2_, many_ = torch.ones(3, 3, dtype=torch.int64), "".join(map(chr, range(100, 50_100)))
+        for changes_, why_ in (
+            (dict(chars=many_), "N has the shape"),  # a table of 20 GB
+            (dict(version=2), "newer zth"),
+            (dict(version="1"), "not a model"),
+            (dict(kind="zth.gpt"), "not a model"),
+            (dict(x=json.loads("[" * 40 + "]" * 40)), "not a model"),
+        ):
+            forged({"N": n2_}, **changes_)
+            with pytest.raises(ValueError, match=f"x .*{why_}"): CharModel.load(path_)
+        assert time.process_time() - start_ < 5
+        forged({"N": n2_})
+        assert CharModel.load(path_).N.tolist() == n2_.tolist()  # as files were written before
+        told_ = dict(model="BigramCounts", settings={}, chars="ab", terminator=".")
+        write_tensors(path_, {"N": n2_}, "zth.bigram", told_)
+        data_ = path_.read_bytes()
+        for n_ in range(0, len(data_), 7):
+            path_.write_bytes(data_[:n_])
+            with pytest.raises(ValueError, match="not a model"): CharModel.load(path_)
 
 # %% ../book/02_bigram.ipynb #7c299c22
 def test_a_loaded_net_is_as_after_its_fit():
@@ -724,7 +769,7 @@ def test_check_numbers_refuses():
         "None in it": {**right, "coin": None}, "list": list(right.values()),
         "rounded": {**right, "cells": 19_700}, "a little more": {**right, "pairs": 8.01},
     })
-    assert "keys pairs" in said["list"]
+    assert "keys are pairs" in said["list"]
     assert "n + 1" in said["one end"] and "positive" in said["sign"] and "each pair" in said["square"]
 
 # %% ../book/02_bigram.ipynb #5c3f2018
@@ -1038,6 +1083,9 @@ def test_damaged_files_of_interpolated_counts_are_refused():
             if good: assert CharModel.load(path).nll(["ab"]) < 2
             else:
                 with pytest.raises(ValueError, match="damaged"): CharModel.load(path)
+        facts["settings"]["order"] = 10**9
+        save_file({"grams": A, "counts": n2}, path, metadata={"zth": json.dumps(facts)})
+        with pytest.raises(ValueError, match="damaged: grams has the shape"): CharModel.load(path)
 
 # %% ../book/02_bigram.ipynb #b74d5890
 def test_interpolated_counts_can_be_fitted_again():

@@ -7,7 +7,15 @@ from zth.check import *
 
 # %% ../book/appendix/check.ipynb #72e6200b
 import pytest
-from zth.check import Refused, checker, refuses, same
+from zth.check import Refused, checker, expect, expect_answers, expect_tensor, refuses, same
+
+# %% ../book/appendix/check.ipynb #87cbfe2f
+def test_expect_raises_its_message_or_what_a_function_gives():
+    assert expect([0], "no") is None
+    for empty in (False, None, 0, [], ""):
+        with pytest.raises(AssertionError, match="^not yet$"): expect(empty, "not yet")
+        with pytest.raises(AssertionError, match="^late$"): expect(empty, lambda: "late")
+    expect(True, lambda: 1 / 0)  # a message that nobody needs is not made
 
 # %% ../book/appendix/check.ipynb #281fdac4
 def test_same_looks_at_the_shape_before_the_values():
@@ -76,3 +84,74 @@ def test_agree_never_prints_the_expected_value():
     with pytest.raises(AssertionError, match=r"shape \(1,\), expected \(2,\)"):
         agree([1.0], [1.0, 2.0], "")
     agree([1.0, 2.0], [1.0, 2.0], "")
+
+# %% ../book/appendix/check.ipynb #1fdf6477
+def test_checkers_refuse_under_python_O():
+    import subprocess, sys
+    code = """
+from zth.check import Refused, agree, checker, expect, expect_answers, expect_tensor, refuses, same
+import torch
+assert False, "this line is left out"
+@checker
+def check_two(f): expect(f() == 2, "look at the number of legs")
+@checker
+def check_agree(x): agree(x, [2.0, 3.0], "mind the sign")
+@checker
+def check_answers(x): expect_answers(x, dict(n=(3, "count them")))
+@checker
+def check_tensor(x): expect_tensor(x, (2,))
+def stub(): raise NotImplementedError
+refuses(check_two, {"stub": stub, "None": None, "no return": lambda: None, "wrong": lambda: 3})
+refuses(check_agree, {"shape": [2.0], "value": [2.0, 4.0], "None": None})
+refuses(check_answers, {"empty": {}, "wrong": {"n": 4}, "list": [3], "None": {"n": None}})
+refuses(check_tensor, {"list": [1.0, 2.0], "shape": torch.ones(3), "None": None})
+for bad in (lambda: same([1.0], [2.0]), lambda: refuses(check_two, {"right": lambda: 2})):
+    try: bad()
+    except AssertionError: continue
+    raise SystemExit("accepted")
+check_two(lambda: 2), check_agree([2.0, 3.0]), check_answers({"n": 3}), check_tensor(torch.ones(2))
+"""
+    done = subprocess.run([sys.executable, "-O", "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+# %% ../book/appendix/check.ipynb #1e71bec7
+def test_no_module_relies_on_the_assert_statement():
+    import ast, pathlib, zth.check
+    folder = pathlib.Path(zth.check.__file__).parent
+    for path in sorted(folder.rglob("*.py")):
+        lines = [node.lineno for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+                 if isinstance(node, ast.Assert)]
+        assert not lines, f"{path.relative_to(folder)}: python -O leaves out the lines {lines}"
+
+# %% ../book/appendix/check.ipynb #c8420c54
+def test_expect_tensor_looks_at_the_type_the_shape_and_the_dtype():
+    import torch
+    x = torch.ones(2, 3)
+    expect_tensor(x)
+    expect_tensor(x, [2, 3], (torch.float64, torch.float32))
+    for wrong, why in ((dict(got=[1.0]), "^expected a tensor, got list$"),
+                       (dict(got=torch.ones, name="dW"), "^dW: expected a tensor, got builtin"),
+                       (dict(got=None), "got NoneType"),
+                       (dict(got=x, shape=(3, 2)), r"^expected the shape \(3, 2\), got \(2, 3\)$"),
+                       (dict(got=x, shape=()), r"expected the shape \(\), got \(2, 3\)"),
+                       (dict(got=x, dtype=torch.int64), "^expected torch.int64, got torch.float32$"),
+                       (dict(got=x, dtype=(torch.int64, torch.int32), name="n"), "^n: .* or torch.int32")):
+        with pytest.raises(AssertionError, match=why): expect_tensor(**wrong)
+
+# %% ../book/appendix/check.ipynb #f8de0aae
+def test_expect_answers_names_the_key_and_gives_its_hint():
+    hints = dict(n=(27, "count"), shape=((2, 3), "rows first"), loss=(3.2958, "log"),
+                 exact=(0.5, "half", 1e-9), word=("tanh", "which function?"))
+    right = dict(n=27, shape=(2, 3), loss=3.3, exact=0.5, word="tanh")
+    expect_answers(right, hints)
+    expect_answers({**right, "n": 27.0, "shape": [2, 3], "more": None}, hints)
+    for wrong, why in ((dict(n=28), "n: count"), (dict(n=27.001), "n: count"), (dict(n=None), "n is missing"),
+                       (dict(shape=(3, 2)), "shape: rows first"), (dict(shape=6), "shape: rows first"),
+                       (dict(loss=3.4), "loss: log"), (dict(loss=float("nan")), "loss: log"),
+                       (dict(exact=0.501), "exact: half"), (dict(word="exp"), "word: which function"),
+                       (dict(n="many"), "n: expected a number, got 'many'"),
+                       (dict(n=[27]), r"n: expected a number, got \[27\]")):
+        with pytest.raises(AssertionError, match=f"^{why}"): expect_answers({**right, **wrong}, hints)
+    with pytest.raises(AssertionError, match="^n is missing$"): expect_answers({}, hints)
+    with pytest.raises(AssertionError, match="^expected a dict, got list; its keys are n, shape"):
+        expect_answers([27], hints)

@@ -8,6 +8,7 @@ from zth.cli import *
 # %% ../book/appendix/cli.ipynb #73e90438
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,7 @@ from typer.testing import CliRunner
 
 import zth
 from zth.data import DATASETS, DataError
+from zth.terminal import CommandError
 
 # %% ../book/appendix/cli.ipynb #8cb82f12
 def test_an_entry_is_not_changed_by_accident():
@@ -90,6 +92,71 @@ def test_alone_it_prints_its_help():
         status, out, err = run()
         assert (status, err) == (0, "") and out.startswith("Usage: zth ") and "--version" in out
         assert run("--help") == (0, out, "")
+
+# %% ../book/appendix/cli.ipynb #11ddfc42
+FAILING = """
+import os, signal, sys, time
+from types import SimpleNamespace
+from zth.cli import COMMANDS, Entry, main
+from zth.terminal import Report, Stopped, echo
+
+def lines(): [echo("Zoë 😀") for _ in range(9)]
+
+def prints(): print("Zoë 😀")
+
+def works():
+    say = Report()
+    for k in range(9): say(f"step {k}")
+    print("the work is done", file=sys.stderr)
+    say.end()
+
+def waits():
+    try: os.kill(os.getpid(), signal.SIGTERM); time.sleep(60)
+    except KeyboardInterrupt: raise Stopped("the best is kept") from None
+
+def bug(): raise OSError(5, "a bug")
+
+sys.modules["trial"] = SimpleNamespace(**globals())
+for name in "lines prints works waits bug".split(): COMMANDS[name] = Entry(f"trial:{name}", "Try.")
+"""
+
+def failing(call, where, *args, **env):
+    "Status and errors of a call of `zth` whose standard output is the file `where`."
+    with open(where, "wb") as out:
+        done = subprocess.run([sys.executable, "-c", f"{FAILING}\nsys.argv[1:] = {call.split()}\nmain()"],
+                              stdout=out, stderr=subprocess.PIPE, text=True, timeout=60,
+                              env={**os.environ, **env})
+    return done.returncode, done.stderr
+
+# %% ../book/appendix/cli.ipynb #e774699c
+def test_a_full_disk_behind_the_output_is_one_line():
+    said = (1, "zth: standard output: No space left on device\n")
+    if Path("/dev/full").exists():
+        for call_ in ("--version", "--help", "lines", "prints", "data list", "data list --help"):
+            assert failing(call_, "/dev/full") == said, call_
+        assert failing("works", "/dev/full") == (1, "the work is done\n" + said[1])
+    status, err = failing("bug", os.devnull)
+    assert status == 1 and err.endswith("OSError: [Errno 5] a bug\n")
+
+# %% ../book/appendix/cli.ipynb #d411cb3a
+def test_a_closed_pipe_is_quiet():
+    for call_, status, said in [("lines", 1, ""), ("prints", 1, ""), ("works", 0, "the work is done\n")]:
+        read, write = os.pipe()
+        os.close(read)
+        assert failing(call_, write) == (status, said), call_
+
+# %% ../book/appendix/cli.ipynb #0b9169ea
+def test_what_the_encoding_lacks_is_replaced():
+    for encoding, text in {"cp1252": "Zo\xeb ?", "ascii": "Zo? ?", "utf-8": "Zoë 😀"}.items():
+        with tempfile.TemporaryDirectory() as folder:
+            out = Path(folder, "out")
+            for call_ in ("lines", "prints"):
+                assert failing(call_, out, PYTHONIOENCODING=encoding) == (0, "")
+                assert out.read_bytes().decode(encoding).splitlines()[0] == text
+
+# %% ../book/appendix/cli.ipynb #07a8a589
+def test_a_polite_signal_is_an_interrupt():
+    if os.name == "posix": assert failing("waits", os.devnull) == (130, "zth: the best is kept\n")
 
 # %% ../book/appendix/cli.ipynb #ab3a1fe6
 from contextlib import contextmanager

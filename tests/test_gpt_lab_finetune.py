@@ -6,99 +6,16 @@ import pytest
 from zth.gpt.lab_finetune import *
 
 # %% ../book/07_gpt/lab_finetune.ipynb #6142174a
-import json
-import math
-import os
-import sys
-import tempfile
-from dataclasses import asdict, replace
-
 import pytest
 import torch
-import torch.nn as nn
 import torch.nn.functional as F
-from zth.check import refuses, same
-from zth.data import sample_text, shakespeare
+from zth.check import same
+from zth.gpt.model import GPTConfig, GPTLanguageModel
 
 def gen(seed=1337):
     "A generator that starts from the seed of this lecture."
     return torch.Generator().manual_seed(seed)
 
-def canonical():
-    "Tiny Shakespeare; where it is not at hand, skip the test (or, on the page, None)."
-    if (found := shakespeare()).canonical: return found
-    if "PYTEST_CURRENT_TEST" in os.environ: pytest.skip("needs tiny Shakespeare")
-
-def tiny_text():
-    "A short text that is always there."
-    return sample_text()[:20_000]
-
-# %% ../book/07_gpt/lab_finetune.ipynb #e9cf49da
-from importlib.util import find_spec
-
-def gpt2_of(model):
-    "GPT-2 of the transformers library with our weights; without it, skip (on the page, None)."
-    if find_spec("transformers") is None:
-        if "PYTEST_CURRENT_TEST" in os.environ: pytest.skip("needs transformers")
-        return None
-    from transformers import GPT2Config, GPT2LMHeadModel
-    c = model.config
-    theirs = GPT2LMHeadModel(GPT2Config(
-        vocab_size=c.vocab_size, n_positions=c.block_size, n_embd=c.n_embd, n_layer=c.n_layer,
-        n_head=c.n_head, activation_function="gelu", bos_token_id=0, eos_token_id=0)).eval()
-    theirs = theirs.to(model.lm_head.weight)  # the same type, before the weights go in
-    pairs = {"wte": "token_embedding_table", "wpe": "position_embedding_table", "ln_f": "ln_f"}
-    for k in range(c.n_layer):
-        pairs |= {f"h.{k}.{a}": f"blocks.{k}.{b}" for a, b in {
-            "ln_1": "ln1", "ln_2": "ln2", "attn.c_attn": "attn.qkv", "attn.c_proj": "attn.proj",
-            "mlp.c_fc": "ffwd.net.0", "mlp.c_proj": "ffwd.net.2"}.items()}
-    with torch.no_grad():
-        for there, here in pairs.items():
-            a, b = theirs.transformer.get_submodule(there), model.get_submodule(here)
-            a.weight.copy_(b.weight.T if ".c_" in there else b.weight)  # theirs are (in, out)
-            if hasattr(a, "bias"): a.bias.zero_() if b.bias is None else a.bias.copy_(b.bias)
-    return theirs
-
-# %% ../book/07_gpt/lab_finetune.ipynb #d0034dfb
-import signal
-import subprocess
-import tempfile
-import unittest.mock
-
-import zth.gpt
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
-
-def net_(V=11, T=8, drop=0.0, layers=2, seed=3, bias=True, tied=False):
-    config = GPTConfig(V, T, layers, 2, 12, drop, bias, "gelu", tied)
-    made = GPTLanguageModel(config, gen(seed))
-    with torch.no_grad():
-        for p in made.parameters():
-            if p.dim() > 1: p.mul_(12)  # far from uniform, and no token for ever
-    return made
-
-def run_(path=None, stop_at=None, resume=False, drop=0.2, shared=True, **more):
-    "A short training, which may be stopped by ctrl-C during a step."
-    torch.manual_seed(9 if not resume else 10)
-    g = gen(5) if not resume else gen(6)
-    tok = CharTokenizer(tiny_text())
-    data = torch.tensor(tok.encode(tiny_text()))
-    sizes = GPTConfig(tok.vocab_size, 8, 1, 2, 12, drop, True)
-    model = GPTLanguageModel(sizes, g if shared else None)
-    usual = dict(steps=10, batch_size=4, warmup=2, eval_every=4, eval_iters=2)
-    config = TrainConfig(**{**usual, **more})
-    calls, forward = [], model.logits
-    def logits(idx):
-        if model.training:
-            calls.append(1)
-            if len(calls) == stop_at: signal.raise_signal(signal.SIGINT)
-        return forward(idx)
-    model.logits = logits
-    out = train(model, split_text(data), config, g, path, progress=False, resume=resume)
-    weights = {n: p.detach().clone() for n, p in model.named_parameters()}
-    return model, weights, [{k: v for k, v in row.items() if k != "seconds"} for row in out], g
-
-# %% ../book/07_gpt/lab_finetune.ipynb #6966bbc3
 class Rows_(list):
     "A log that is kept in memory."
     def row(self, **values): self.append(values)
@@ -117,15 +34,33 @@ def test_docstrings_are_found_once():
         assert docstrings(folder_, shortest=6) == ["Module a.", "A class."]
         assert docstrings(folder_, shortest=9) == ["Module a."] and docstrings(folder_) == []
 
+# %% ../book/07_gpt/lab_finetune.ipynb #24b6510a
+def test_loss_by_position_covers_the_text():
+    net_ = GPTLanguageModel(GPTConfig(5, 6, 1, 2, 8, 0.0), gen())
+    data_ = torch.randint(0, 5, (50,), generator=gen())
+    out = loss_by_position(net_, data_, 6)
+    rows_ = [F.cross_entropy(net_(data_[None, i:i + 6])[0][0], data_[i + 1:i + 7], reduction="none")
+             for i in range(0, 48, 6)]
+    assert out.shape == (6,) and out.dtype == torch.float64 and not out.requires_grad
+    same(out, torch.stack(rows_).double().mean(0).detach(), tol=1e-6)
+    assert net_.training  # as before
+    with pytest.raises(ValueError, match="6 tokens are too few"): loss_by_position(net_, data_[:6], 6)
+
+# %% ../book/07_gpt/lab_finetune.ipynb #b5a4c008
+def test_a_text_is_learned_and_training_repeats():
+    def fitted_(steps):
+        made_ = GPTLanguageModel(GPTConfig(9, 8, 1, 2, 16, 0.0), gen())
+        return train_on_text(made_, torch.arange(9).repeat(30), steps, 0.01, gen(2), batch_size=4)
+    row_, one_ = torch.arange(9)[None], fitted_(60)
+    assert not one_.training and torch.equal(one_(row_[:, :-1])[0].argmax(-1), row_[:, 1:])
+    assert one_(row_[:, :-1], row_[:, 1:])[1] < 0.3 < fitted_(2)(row_[:, :-1], row_[:, 1:])[1]
+    for p_, q_ in zip(one_.parameters(), fitted_(60).parameters()): same(p_, q_, tol=0)
+
 # %% ../book/07_gpt/lab_finetune.ipynb #124b4333
 def test_the_rows_of_the_finetuning():
-    from zth.gpt import _finetune_run
-    class Kept_(list):
-        "A log in memory."
-        def row(self, **values): self.append(values)
-    log_, tiny_ = Kept_(), dict(block_size=4, n_layer=1, n_head=2, n_embd=8, dropout=0.0)
-    _finetune_run(log_, "to be or not to be, " * 20, 2, seeds=(1, 2), prose="Some prose." * 9,
-                  sizes=tiny_)
+    assert RUNS["finetune"].function is finetune_run
+    log_, tiny_ = Rows_(), dict(block_size=4, n_layer=1, n_head=2, n_embd=8, dropout=0.0)
+    finetune_run(log_, "to be or not to be, " * 20, 2, 1, seeds=2, prose="Some prose." * 9, sizes=tiny_)
     assert log_[0] == dict(kind="corpus", characters=99, vocab=len(set("to be or not, Some prose.")),
                            steps=8)
     assert [r["kind"] for r in log_[1:]] == (["pretrained"] + ["end"] * 4) * 2

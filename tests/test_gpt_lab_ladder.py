@@ -6,172 +6,105 @@ import pytest
 from zth.gpt.lab_ladder import *
 
 # %% ../book/07_gpt/lab_ladder.ipynb #f5e9176d
-import json
 import math
-import os
-import sys
-import tempfile
-from dataclasses import asdict, replace
 
 import pytest
 import torch
-import torch.nn as nn
-import torch.nn.functional as F
-from zth.check import refuses, same
-from zth.data import sample_text, shakespeare
+from zth.check import same
+from zth.data import sample_text
+from zth.gpt.averaging import TokenModel
+from zth.gpt.layers import CausalSelfAttention
+from zth.gpt.model import Block, GPTConfig
+from zth.gpt.text import CharTokenizer, estimate_loss, get_batch, split_text
 
 def gen(seed=1337):
     "A generator that starts from the seed of this lecture."
     return torch.Generator().manual_seed(seed)
 
-def canonical():
-    "Tiny Shakespeare; where it is not at hand, skip the test (or, on the page, None)."
-    if (found := shakespeare()).canonical: return found
-    if "PYTEST_CURRENT_TEST" in os.environ: pytest.skip("needs tiny Shakespeare")
-
 def tiny_text():
     "A short text that is always there."
     return sample_text()[:20_000]
 
-# %% ../book/07_gpt/lab_ladder.ipynb #c9437e90
-from importlib.util import find_spec
-
-def gpt2_of(model):
-    "GPT-2 of the transformers library with our weights; without it, skip (on the page, None)."
-    if find_spec("transformers") is None:
-        if "PYTEST_CURRENT_TEST" in os.environ: pytest.skip("needs transformers")
-        return None
-    from transformers import GPT2Config, GPT2LMHeadModel
-    c = model.config
-    theirs = GPT2LMHeadModel(GPT2Config(
-        vocab_size=c.vocab_size, n_positions=c.block_size, n_embd=c.n_embd, n_layer=c.n_layer,
-        n_head=c.n_head, activation_function="gelu", bos_token_id=0, eos_token_id=0)).eval()
-    theirs = theirs.to(model.lm_head.weight)  # the same type, before the weights go in
-    pairs = {"wte": "token_embedding_table", "wpe": "position_embedding_table", "ln_f": "ln_f"}
-    for k in range(c.n_layer):
-        pairs |= {f"h.{k}.{a}": f"blocks.{k}.{b}" for a, b in {
-            "ln_1": "ln1", "ln_2": "ln2", "attn.c_attn": "attn.qkv", "attn.c_proj": "attn.proj",
-            "mlp.c_fc": "ffwd.net.0", "mlp.c_proj": "ffwd.net.2"}.items()}
-    with torch.no_grad():
-        for there, here in pairs.items():
-            a, b = theirs.transformer.get_submodule(there), model.get_submodule(here)
-            a.weight.copy_(b.weight.T if ".c_" in there else b.weight)  # theirs are (in, out)
-            if hasattr(a, "bias"): a.bias.zero_() if b.bias is None else a.bias.copy_(b.bias)
-    return theirs
-
-# %% ../book/07_gpt/lab_ladder.ipynb #5dfcad77
-import signal
-import subprocess
-import tempfile
-import unittest.mock
-
-import zth.gpt
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
-
-def net_(V=11, T=8, drop=0.0, layers=2, seed=3, bias=True, tied=False):
-    config = GPTConfig(V, T, layers, 2, 12, drop, bias, "gelu", tied)
-    made = GPTLanguageModel(config, gen(seed))
-    with torch.no_grad():
-        for p in made.parameters():
-            if p.dim() > 1: p.mul_(12)  # far from uniform, and no token for ever
-    return made
-
-def run_(path=None, stop_at=None, resume=False, drop=0.2, shared=True, **more):
-    "A short training, which may be stopped by ctrl-C during a step."
-    torch.manual_seed(9 if not resume else 10)
-    g = gen(5) if not resume else gen(6)
-    tok = CharTokenizer(tiny_text())
-    data = torch.tensor(tok.encode(tiny_text()))
-    sizes = GPTConfig(tok.vocab_size, 8, 1, 2, 12, drop, True)
-    model = GPTLanguageModel(sizes, g if shared else None)
-    usual = dict(steps=10, batch_size=4, warmup=2, eval_every=4, eval_iters=2)
-    config = TrainConfig(**{**usual, **more})
-    calls, forward = [], model.logits
-    def logits(idx):
-        if model.training:
-            calls.append(1)
-            if len(calls) == stop_at: signal.raise_signal(signal.SIGINT)
-        return forward(idx)
-    model.logits = logits
-    out = train(model, split_text(data), config, g, path, progress=False, resume=resume)
-    weights = {n: p.detach().clone() for n, p in model.named_parameters()}
-    return model, weights, [{k: v for k, v in row.items() if k != "seconds"} for row in out], g
-
-# %% ../book/07_gpt/lab_ladder.ipynb #03fa1c6a
-class Rows_(list):
+class Rows(list):
     "A log that is kept in memory."
     def row(self, **values): self.append(values)
 
+# %% ../book/07_gpt/lab_ladder.ipynb #a4d6d45e
+def test_plain_steps_are_adamw_step_by_step():
+    data = {"train": torch.randint(0, 9, (300,), generator=gen())}
+    torch.manual_seed(1)
+    one, two = TokenModel(9, 4), TokenModel(9, 4)
+    two.load_state_dict(one.state_dict())
+    assert [*plain_steps(one, data, 5, 0.01, 8, 3, gen(7))] == [0, 1, 2, 3, 4, 5]
+    optimizer, g = torch.optim.AdamW(two.parameters(), lr=0.01), gen(7)
+    for _ in range(5):
+        optimizer.zero_grad()
+        two(*get_batch(data["train"], 3, 8, g))[1].backward()
+        optimizer.step()
+    for a, b in zip(one.parameters(), two.parameters()): same(a.detach(), b.detach(), tol=0)
+    assert [*plain_steps(one, data, 0, 0.01)] == [0]
+    same(one.lm_head.bias.detach(), two.lm_head.bias.detach(), tol=0)  # no step, no change
+    list(plain_steps(one, data, 1, 0.1, loss_of=lambda m, x, y: m(x, y)[1] * 0))
+    assert not one.lm_head.bias.grad.any()
+
 # %% ../book/07_gpt/lab_ladder.ipynb #7c61591c
 def test_many_batches_are_one_large_batch():
-    from zth.gpt import _quick_look
-    data_ = {k_: torch.randint(0, 9, (500,), generator=gen()) for k_ in ("train", "val")}
+    data = {name: torch.randint(0, 9, (500,), generator=gen()) for name in ("train", "val")}
     torch.manual_seed(1)
-    one_ = TokenModel(9, 4)
-    same(_quick_look(one_, data_, gen(3), batches=6, batch_size=5)["train"],
-         estimate_loss(one_, {"train": data_["train"]}, 5, 8, 6, gen(3))["train"], tol=1e-6)
+    model = TokenModel(9, 4)
+    same(quick_losses(model, data, 6, 5, generator=gen(3))["train"],
+         estimate_loss(model, {"train": data["train"]}, 5, 8, 6, gen(3))["train"], tol=1e-6)
 
 # %% ../book/07_gpt/lab_ladder.ipynb #147b0717
 def test_a_trial_block_is_a_block():
-    ours_, theirs_ = TrialBlock(32, 4, 8), Block(32, 4, 8)
-    ours_.load_state_dict(theirs_.state_dict())
-    x_ = torch.randn(3, 8, 32, generator=gen())
-    same(ours_(x_).detach(), theirs_(x_).detach(), tol=1e-6)
+    ours, theirs = TrialBlock(32, 4), Block(GPTConfig(9, 8, 1, 4, 32, 0.0))
+    ours.load_state_dict(theirs.state_dict())
+    x = torch.randn(3, 8, 32, generator=gen())
+    same(ours(x).detach(), theirs(x).detach(), tol=1e-6)
     with torch.no_grad():
-        post_ = TrialBlock(32, 4, 8, norm="post")
-        half_ = post_.ln1(x_ + post_.attn(x_))
-        same(post_(x_), post_.ln2(half_ + post_.ffwd(half_)), tol=1e-6)
-        bare_ = TrialBlock(32, 4, 8, norm=None, residual=False)
-        same(bare_(x_), bare_.ffwd(bare_.attn(x_)), tol=1e-6)
+        post = TrialBlock(32, 4, norm="post")
+        half = post.ln1(x + post.attn(x))
+        same(post(x), post.ln2(half + post.ffwd(half)), tol=1e-6)
+        bare = TrialBlock(32, 4, norm=None, residual=False)
+        same(bare(x), bare.ffwd(bare.attn(x)), tol=1e-6)
         assert [type(m).__name__ for m in tower(2)] == ["TrialBlock", "TrialBlock", "LayerNorm"]
-        assert len(tower(2, norm="post")) == 2 and tower(2, 16, 2)(x_[..., :16]).shape == (3, 8, 16)
-    with pytest.raises(ValueError, match="pre, post or None"): TrialBlock(32, 4, 8, norm="both")
-
-# %% ../book/07_gpt/lab_ladder.ipynb #a4d6d45e
-def test_plain_train_is_adamw_step_by_step():
-    data_ = {"train": torch.randint(0, 9, (300,), generator=gen())}
-    torch.manual_seed(1)
-    one_, two_, seen_ = TokenModel(9, 4), TokenModel(9, 4), []
-    two_.load_state_dict(one_.state_dict())
-    assert plain_train(one_, data_, 5, 0.01, 8, 3, gen(7), seen_.append, 2) is one_
-    opt_, g_ = torch.optim.AdamW(two_.parameters(), lr=0.01), gen(7)
-    for _ in range(5):
-        opt_.zero_grad()
-        two_(*get_batch(data_["train"], 3, 8, g_))[1].backward()
-        opt_.step()
-    assert seen_ == [0, 2, 4, 5]
-    for a_, b_ in zip(one_.parameters(), two_.parameters()): same(a_.detach(), b_.detach(), tol=0)
-    before_ = one_.lm_head.bias.detach().clone()
-    plain_train(one_, data_, 3, lambda step: 0.0, 8, 3, gen(7))
-    same(one_.lm_head.bias.detach(), before_, tol=0)  # no step size, no change
-    plain_train(one_, data_, 1, 0.1, 8, 3, gen(7), loss_of=lambda m, x, y: m(x, y)[1] * 0)
-    assert not one_.lm_head.bias.grad.any()
+        assert len(tower(2, norm="post")) == 2 and tower(2, 16, 2)(x[..., :16]).shape == (3, 8, 16)
+    with pytest.raises(ValueError, match="pre, post or None"): TrialBlock(32, 4, norm="both")
 
 # %% ../book/07_gpt/lab_ladder.ipynb #03edeb66
 def test_the_rungs_and_their_sizes():
-    sizes_ = {}
-    for name_, (build_, steps_, lr_) in {**RUNGS, **CONTROLS}.items():
-        model_ = build_(65)
-        assert model_(torch.zeros(2, 8, dtype=torch.int64))[0].shape == (2, 8, 65)
-        assert (steps_, lr_) in ((3000, 1e-2), (5000, 1e-3))
-        sizes_[name_] = sum(p.numel() for p in model_.parameters())
-    assert [*sizes_.values()] == [4225, 4225, 4481, 7553, 7553, 8609, 41921, 42369, 4481, 41921]
+    sizes = {}
+    for name, (build, steps, lr) in {**RUNGS, **CONTROLS}.items():
+        model = build(65)
+        assert model(torch.zeros(2, 8, dtype=torch.int64))[0].shape == (2, 8, 65)
+        assert (steps, lr) in ((3000, 1e-2), (5000, 1e-3))
+        sizes[name] = sum(p.numel() for p in model.parameters())
+    assert [*sizes.values()] == [4225, 4225, 4481, 7553, 7553, 8609, 41921, 42369, 4481, 41921]
 
 # %% ../book/07_gpt/lab_ladder.ipynb #b2e3f006
 def test_the_rows_of_the_ladder():
-    from zth.gpt import _ladder_run
-    log_, some_ = Rows_(), {k: RUNGS[k] for k in ("bigram", "four heads of 8")}
-    _ladder_run(log_, tiny_text(), 10, seed=4, seeds=2, rungs=some_)
-    assert [(r["kind"], r["rung"], r["seed"], r.get("step")) for r in log_] == [
+    from zth.gpt.lab_ladder import RUNS
+    log, some = Rows(), {name: RUNGS[name] for name in ("bigram", "four heads of 8")}
+    RUNS["ladder"].function(log, tiny_text(), 10, seed=4, seeds=2, rungs=some)
+    assert [(r["kind"], r["rung"], r["seed"], r.get("step")) for r in log] == [
         row for s in (4, 5) for name, n in (("bigram", 6), ("four heads of 8", 10)) for row in (
             ("look", name, s, 0), ("look", name, s, n), ("end", name, s, None))]
-    assert all(math.isfinite(r["val"]) and math.isfinite(r["train"]) for r in log_)
-    assert log_[1]["train"] < log_[0]["train"] and log_[0]["val"] != log_[6]["val"]
-    v_ = len(set(tiny_text()))
-    assert log_[2]["parameters"] == v_ * v_
-    assert log_[5]["parameters"] == 2 * 32 * v_ + v_ + 8 * 32 + 3 * 32 * 32
+    assert all(math.isfinite(r["val"]) and math.isfinite(r["train"]) for r in log)
+    assert log[1]["train"] < log[0]["train"] and log[0]["val"] != log[6]["val"]
+    v = len(set(tiny_text()))
+    assert log[2]["parameters"] == v * v
+    assert log[5]["parameters"] == 2 * 32 * v + v + 8 * 32 + 3 * 32 * 32
+    tok_, parts_ = text_and_parts(tiny_text())
+    assert tok_.decode(parts_["train"][:20]) == tiny_text()[:20]
+    seen = [(step, quick_losses(model, parts_))
+            for step, model in train_rung(RUNGS["bigram"], parts_, v, 4, 6)]
+    assert seen == [(r["step"], {k: r[k] for k in ("train", "val")}) for r in log[:2]]
+
+# %% ../book/07_gpt/lab_ladder.ipynb #1add0011
+def test_what_a_model_says_depends_on_the_seed_alone():
     tok_ = CharTokenizer(tiny_text())
-    parts_, seen_ = split_text(torch.tensor(tok_.encode(tiny_text()))), []
-    train_rung(RUNGS["bigram"], parts_, v_, 4, lambda step, losses: seen_.append((step, losses)), 6)
-    assert seen_ == [(r["step"], {k: r[k] for k in ("train", "val")}) for r in log_[:2]]
+    torch.manual_seed(2)
+    model = TokenModel(tok_.vocab_size, 8)
+    said = say(model, tok_, 30, seed=5)
+    assert said == say(model, tok_, 30, seed=5) != say(model, tok_, 30, seed=6)
+    assert len(said) == 31 and said[0] == tok_.chars[0] and model.training

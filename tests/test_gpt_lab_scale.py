@@ -6,100 +6,22 @@ import pytest
 from zth.gpt.lab_scale import *
 
 # %% ../book/07_gpt/lab_scale.ipynb #dd734fa3
-import json
 import math
-import os
-import sys
-import tempfile
-from dataclasses import asdict, replace
 
-import pytest
 import torch
-import torch.nn as nn
-import torch.nn.functional as F
-from zth.check import refuses, same
-from zth.data import sample_text, shakespeare
+from zth.check import same
+from zth.data import sample_text
+from zth.gpt.model import GPTConfig, GPTLanguageModel
 
 def gen(seed=1337):
     "A generator that starts from the seed of this lecture."
     return torch.Generator().manual_seed(seed)
 
-def canonical():
-    "Tiny Shakespeare; where it is not at hand, skip the test (or, on the page, None)."
-    if (found := shakespeare()).canonical: return found
-    if "PYTEST_CURRENT_TEST" in os.environ: pytest.skip("needs tiny Shakespeare")
-
 def tiny_text():
     "A short text that is always there."
     return sample_text()[:20_000]
 
-# %% ../book/07_gpt/lab_scale.ipynb #b4496bb6
-from importlib.util import find_spec
-
-def gpt2_of(model):
-    "GPT-2 of the transformers library with our weights; without it, skip (on the page, None)."
-    if find_spec("transformers") is None:
-        if "PYTEST_CURRENT_TEST" in os.environ: pytest.skip("needs transformers")
-        return None
-    from transformers import GPT2Config, GPT2LMHeadModel
-    c = model.config
-    theirs = GPT2LMHeadModel(GPT2Config(
-        vocab_size=c.vocab_size, n_positions=c.block_size, n_embd=c.n_embd, n_layer=c.n_layer,
-        n_head=c.n_head, activation_function="gelu", bos_token_id=0, eos_token_id=0)).eval()
-    theirs = theirs.to(model.lm_head.weight)  # the same type, before the weights go in
-    pairs = {"wte": "token_embedding_table", "wpe": "position_embedding_table", "ln_f": "ln_f"}
-    for k in range(c.n_layer):
-        pairs |= {f"h.{k}.{a}": f"blocks.{k}.{b}" for a, b in {
-            "ln_1": "ln1", "ln_2": "ln2", "attn.c_attn": "attn.qkv", "attn.c_proj": "attn.proj",
-            "mlp.c_fc": "ffwd.net.0", "mlp.c_proj": "ffwd.net.2"}.items()}
-    with torch.no_grad():
-        for there, here in pairs.items():
-            a, b = theirs.transformer.get_submodule(there), model.get_submodule(here)
-            a.weight.copy_(b.weight.T if ".c_" in there else b.weight)  # theirs are (in, out)
-            if hasattr(a, "bias"): a.bias.zero_() if b.bias is None else a.bias.copy_(b.bias)
-    return theirs
-
-# %% ../book/07_gpt/lab_scale.ipynb #97fbef25
-import signal
-import subprocess
-import tempfile
-import unittest.mock
-
-import zth.gpt
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
-
-def net_(V=11, T=8, drop=0.0, layers=2, seed=3, bias=True, tied=False):
-    config = GPTConfig(V, T, layers, 2, 12, drop, bias, "gelu", tied)
-    made = GPTLanguageModel(config, gen(seed))
-    with torch.no_grad():
-        for p in made.parameters():
-            if p.dim() > 1: p.mul_(12)  # far from uniform, and no token for ever
-    return made
-
-def run_(path=None, stop_at=None, resume=False, drop=0.2, shared=True, **more):
-    "A short training, which may be stopped by ctrl-C during a step."
-    torch.manual_seed(9 if not resume else 10)
-    g = gen(5) if not resume else gen(6)
-    tok = CharTokenizer(tiny_text())
-    data = torch.tensor(tok.encode(tiny_text()))
-    sizes = GPTConfig(tok.vocab_size, 8, 1, 2, 12, drop, True)
-    model = GPTLanguageModel(sizes, g if shared else None)
-    usual = dict(steps=10, batch_size=4, warmup=2, eval_every=4, eval_iters=2)
-    config = TrainConfig(**{**usual, **more})
-    calls, forward = [], model.logits
-    def logits(idx):
-        if model.training:
-            calls.append(1)
-            if len(calls) == stop_at: signal.raise_signal(signal.SIGINT)
-        return forward(idx)
-    model.logits = logits
-    out = train(model, split_text(data), config, g, path, progress=False, resume=resume)
-    weights = {n: p.detach().clone() for n, p in model.named_parameters()}
-    return model, weights, [{k: v for k, v in row.items() if k != "seconds"} for row in out], g
-
-# %% ../book/07_gpt/lab_scale.ipynb #46e39f85
-class Rows_(list):
+class Rows(list):
     "A log that is kept in memory."
     def row(self, **values): self.append(values)
 
@@ -111,10 +33,10 @@ def test_the_small_model_has_the_sizes_of_its_readme():
 
 # %% ../book/07_gpt/lab_scale.ipynb #db86fda5
 def test_the_rows_of_the_small_model():
-    from zth.gpt import _small_run
-    log_, v_ = Rows_(), len(set(tiny_text()))
+    from zth.gpt.lab_scale import RUNS
+    log_, v_ = Rows(), len(set(tiny_text()))
     mini_ = GPTConfig(v_, 16, 1, 2, 8, 0.0, False, "gelu", True)
-    _small_run(log_, tiny_text(), 100, 4, mini_, 50, (1e-4, 1e-2))
+    RUNS["small"].function(log_, tiny_text(), 100, 4, mini_, 50, (1e-4, 1e-2))
     assert [r["step"] for r in log_ if r["kind"] == "look"] == [0, 50, 100]
     assert [r["lr"] for r in log_[:2]] == [1e-4, 1e-2] and log_[0]["val"] > log_[1]["val"]
     said_ = [(r["step"], len(r["text"])) for r in log_ if r["kind"] == "sample"]
@@ -125,12 +47,28 @@ def test_the_rows_of_the_small_model():
 
 # %% ../book/07_gpt/lab_scale.ipynb #16924ad7
 def test_the_rows_of_the_large_model():
-    from zth.gpt import _large_run
-    log_, v_ = Rows_(), len(set(tiny_text()))
-    _large_run(log_, tiny_text(), 3, 4, GPTConfig(v_, 16, 1, 2, 8), 4, look_iters=2)
+    from zth.gpt.lab_scale import RUNS
+    log_, v_ = Rows(), len(set(tiny_text()))
+    RUNS["large"].function(log_, tiny_text(), 3, 4, GPTConfig(v_, 16, 1, 2, 8), 4, eval_iters=2)
     kinds_ = [r["kind"] for r in log_]
     assert [k for k in kinds_ if k != "step"] == "setting look sample look sample".split()
     steps_ = [r for r in log_ if r["kind"] == "step"]
     assert steps_[0]["step"] == 0 and abs(steps_[0]["loss"].item() - math.log(v_)) < 0.1
     if not torch.cuda.is_available(): assert [r["step"] for r in steps_] == [0, 1, 2]
     assert log_[0]["batch"] == 4 and log_[-2]["step"] == 3 and len(log_[-1]["text"]) in (151, 501)
+
+# %% ../book/07_gpt/lab_scale.ipynb #1add3016
+def test_the_rows_of_the_shakespeare_run():
+    from zth.gpt.lab_scale import RUNS
+    log_, sizes_ = Rows(), {"a": (8, 1, 2, 8), "b": (16, 1, 2, 8)}
+    RUNS["shakespeare"].function(log_, tiny_text(), 30, 4, sizes_, 3, 4, 10, 40)
+    tried_ = {r["size"]: r for r in log_ if r["kind"] == "size"}
+    (end_,) = [r for r in log_ if r["kind"] == "end"]
+    assert [*tried_] == ["a", "b"] and (tried_["a"]["steps"], tried_["a"]["block"]) == (10, 8)
+    assert end_["size"] == after_the_best({k: r["val"] for k, r in tried_.items()}) == "b"
+    assert end_["val"] < tried_["b"]["val"] and abs(end_["val_200_batches"] - end_["val"]) < 0.3
+    rows_ = [r for r in log_ if r["kind"] == "look"]
+    assert [r["step"] for r in rows_][0] == 0 and rows_[-1]["step"] == end_["steps"]
+    assert [r["step"] for r in log_ if r["kind"] == "sample"] == [0, end_["steps"]]
+    assert [(r["temperature"], len(r["text"])) for r in log_ if r["kind"] == "final"] == [
+        (1.0, 40), (0.8, 40), (0.5, 40)]

@@ -15,16 +15,20 @@ import sys
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
+from time import perf_counter
 from unittest import mock
 
 import pytest
 import torch
 import torch.nn.functional as F
-from safetensors import safe_open
 from typer.testing import CliRunner
 
-from zth.cli import CommandError
-from zth.gpt import CharTokenizer, GPTConfig, GPTLanguageModel, load_model, save_model
+from zth.gpt.checkpoint import Checkpoint, load_model, save_model
+from zth.gpt.model import GPTConfig, GPTLanguageModel
+from zth.gpt.sampling import generate
+from zth.gpt.text import CharTokenizer
+from zth.gpt.training import TrainConfig
+from zth.terminal import CommandError
 
 # %% ../book/07_gpt/own_text.ipynb #6b45d794
 ONES = "none one two three four five six seven eight nine".split()
@@ -53,15 +57,17 @@ TINY = ("--steps", 4, "--block", 8, "--layers", 1, "--heads", 2, "--embedding", 
 
 # %% ../book/07_gpt/own_text.ipynb #552540b9
 def test_what_is_wrong_with_a_text_is_said_in_one_line():
-    with desk(empty="", mark="\ufeffZoë\r\nBo"):
+    with desk(empty="", mark="\ufeffZoë\r\nBo\u2028"):
         Path("latin.txt").write_bytes("Zoë\n".encode("latin-1"))
+        Path("wide.txt").write_text("Zoë\n", "utf-16-le")
         wrong = {"none.txt": "none.txt: there is no such file", ".": ". is a folder, not a file",
                  "empty.txt": "empty.txt is empty",
-                 "latin.txt": "latin.txt is not a text file in UTF-8 (byte 2)"}
+                 "latin.txt": "latin.txt is not a text file in UTF-8 (byte 2)",
+                 "wide.txt": "wide.txt looks like UTF-16 or UTF-32: save it as UTF-8"}
         for name, said in wrong.items():
-            with pytest.raises(CommandError) as e: read_text(name)
+            with pytest.raises(CommandError) as e: text_of(name)
             assert str(e.value) == said
-        assert read_text("mark.txt") == "Zoë\nBo"
+        assert text_of("mark.txt") == "Zoë\nBo\u2028"
 
 # %% ../book/07_gpt/own_text.ipynb #c1c269ed
 def test_a_text_is_cut_if_it_is_long_enough():
@@ -81,26 +87,30 @@ def test_an_unknown_character_is_named_with_its_line():
     assert str(e.value) == "f.txt: the model does not know the character 'ä' (U+00E4, line 3)"
 
 # %% ../book/07_gpt/own_text.ipynb #af55bf87
-def test_the_place_of_the_model_is_checked():
-    with desk(rhyme=RHYME):
+def test_what_is_no_model_is_refused():
+    with desk(rhyme=RHYME) as at:
         model = GPTLanguageModel(GPTConfig(3, 4, 1, 1, 4))
         save_model(model, "m", CharTokenizer("abc")), save_model(model, "bare")
-        wrong = {"no/m": "--out no/m: there is no folder no",
-                 ".": "--out . is a folder; name a file in it",
-                 "rhyme.txt": "--out rhyme.txt is there already and is no model; choose another name",
-                 "m": "--out m is there already: --resume goes on with it, --force replaces it"}
-        for out, said in wrong.items():
-            with pytest.raises(CommandError) as e: open_place(out)
-            assert str(e.value) == said
-        assert open_place("m", force=True) is open_place("m", resume=True) is open_place("new") is None
-        with pytest.raises(CommandError, match="gone: there is no such file"): open_place("gone", True)
-        with pytest.raises(CommandError, match="without its characters"): load("bare")
-        assert load("m")[1].chars == ["a", "b", "c"]
+        for path, said in {"gone": "gone: there is no such file", ".": ". is a folder, not a model",
+                           "bare": "bare holds a model without its characters",
+                           "rhyme.txt": "rhyme.txt is damaged, or no safetensors file"}.items():
+            with pytest.raises(CommandError) as e: open_model(path)
+            assert str(e.value).startswith(said)
+        assert open_model("m").tokenizer.chars == ["a", "b", "c"]
+
+# %% ../book/07_gpt/own_text.ipynb #3a761dbc
+def test_without_options_it_is_the_small_setting_of_nanogpt():
+    import zth.gpt.own_text as module
+    config, run = module._new_run({}, 65)
+    assert config == GPTConfig(65, 64, 4, 4, 128, 0.0, False, "gelu", True) and run == TrainConfig()
+    assert sum(p.numel() for p in GPTLanguageModel(config).parameters()) == 804096
+    config, run = module._new_run({"steps": 60, "layers": 2, "lr": 0.01, "heads": None}, 9)
+    assert (run.steps, run.warmup, run.lr, config.n_layer, config.n_head) == (60, 6, 0.01, 2, 4)
 
 # %% ../book/07_gpt/own_text.ipynb #53f00645
 def test_a_trained_model_is_in_its_file():
     with desk(rhyme=RHYME) as at:
-        status, out, err = call("train", "rhyme.txt", *TINY, "--look", 2)
+        status, out, err = call("train", "rhyme.txt", *TINY, "--eval-every", 2)
         lines = out.splitlines()
         assert (status, err) == (0, "")
         assert sorted(p.name for p in at.iterdir()) == ["rhyme.txt", "text.safetensors"]
@@ -115,60 +125,83 @@ def test_a_trained_model_is_in_its_file():
         one, two, three = (load_model(m)[0].lm_head.weight for m in ("text.safetensors", "m", "n"))
         assert torch.equal(one, two) and not torch.equal(one, three)
 
-# %% ../book/07_gpt/own_text.ipynb #3a761dbc
-def test_without_options_it_is_the_small_setting_of_nanogpt():
-    import zth.text as module
-    config, run = module._new_run({o: None for o in (*module.SIZES, *module.RUN)}, 65)
-    assert config == GPTConfig(65, 64, 4, 4, 128, 0.0, False, "gelu", True)
-    assert run == module.TrainConfig() and sum(
-        p.numel() for p in GPTLanguageModel(config).parameters()) == 804096
-
 # %% ../book/07_gpt/own_text.ipynb #41b010f9
 def test_resume_goes_on_and_takes_the_sizes_from_the_file():
-    with desk(rhyme=RHYME, other="one two", strange="Ω" * 99):
+    with desk(rhyme=RHYME, other="one two", turned=RHYME[::-1], strange="Ω" * 99):
         call("train", "rhyme.txt", *TINY)
         status, out, err = call("train", "rhyme.txt", "--resume", "--steps", 6)
         assert status == 0 and "step 6: train" in out and "step 4" not in out
-        head = json.loads(safe_open("text.safetensors", "pt").metadata()["zth"])
-        assert head["step"] == 6 and [row["step"] for row in head["history"]] == [0, 4, 6]
-        for more, said in [(["--layers", 2], "leave out --layers"), (["--lr", 1], "leave out --lr")]:
+        saved = Checkpoint("text.safetensors")
+        assert saved.step == 6 and [row["step"] for row in saved.history] == [0, 4, 6]
+        for more, status_, said in [
+                (["--layers", 2], 2, "leave out --layers"), (["--lr", 1], 2, "leave out --lr"),
+                (["--seed", 5], 2, "leave out --seed"), (["--steps", 5], 2, "has 6 steps already"),
+                (["--eval-every", 2], 2, "leave out --eval-every"), (["--force"], 2, "begins anew"),
+                (["--out", "gone"], 1, "gone: there is no such file")]:
             status, out, err = call("train", "rhyme.txt", "--resume", *more)
-            assert status == 1 and said in err and err.count("\n") == 1
-        err = call("train", "strange.txt", "--resume")[2]
-        assert "does not know the character 'Ω' (U+03A9, line 1)" in err
-        assert "choose a smaller --block" in call("train", "other.txt", "--resume")[2]
+            assert (status, out) == (status_, "") and said in err and err.count("\n") == 1, err
+        for text, said in {"strange": "does not know the character 'Ω' (U+03A9, line 1)",
+                           "turned": "text.safetensors was trained on another text",
+                           "other": "choose a smaller --block"}.items():
+            status, out, err = call("train", f"{text}.txt", "--resume", "--steps", 9)
+            assert status == 1 and said in err and err.count("\n") == 1, err
+        assert Checkpoint("text.safetensors").step == 6
         save_model(load_model("text.safetensors")[0], "m", CharTokenizer(RHYME))
         assert "no run to resume" in call("train", "rhyme.txt", "--resume", "--out", "m")[2]
 
+# %% ../book/07_gpt/own_text.ipynb #4f0c04f6
+def test_the_place_of_the_model_is_checked():
+    with desk(rhyme=RHYME) as at:
+        call("train", "rhyme.txt", *TINY, "--out", "m")
+        before = Path("m").read_bytes()
+        again = "--out m is there already: --resume continues it, --force replaces it"
+        wrong = {"no/m": "--out no/m: there is no folder no", ".": "--out . is a folder; name a file in it",
+                 "rhyme.txt": "--out rhyme.txt is there already and is no model; choose another name", "m": again}
+        for out, said in wrong.items():
+            assert call("train", "rhyme.txt", *TINY, "--out", out) == (1, "", f"zth: {said}\n")
+        with mock.patch("zth.gpt.training.reserve", side_effect=OSError(28, "No space left on device")) as asked:
+            for more in (["--resume", "--steps", 9], [*TINY, "--force"]):
+                status, out, err = call("train", "rhyme.txt", "--out", "m", *more)
+                assert (status, err) == (1, "zth: --out m: No space left on device\n") and "step" not in out
+        assert asked.call_args[0][1] >= len(before) > 8000 and Path("m").read_bytes() == before
+        assert call("train", "rhyme.txt", *TINY, "--out", "m", "--force", "-q", "--seed", 3) == (0, "", "")
+        assert Path("m").read_bytes() != before and call("train", "rhyme.txt", *TINY, "--out", "n" * 250)[0] == 0
+
 # %% ../book/07_gpt/own_text.ipynb #c5f5cf76
-def test_a_real_ctrl_c_and_a_resumed_run():
+def test_a_real_interrupt_and_a_resumed_run():
     SETTINGS = ("--steps", "600", "--block", "8", "--layers", "1", "--heads", "2", "--embedding", "8",
-                "--batch", "4", "--look", "200", "--dropout", "0.1")
-    def start(*args):
+                "--batch", "4", "--eval-every", "200", "--dropout", "0.1")
+    def start(*args, **how):
         code = ("import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
                 "from zth.cli import main; main()")
-        return subprocess.Popen([sys.executable, "-c", code, "text", "train", "rhyme.txt", *args],
-                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        run = [sys.executable, "-c", code, "text", "train", "rhyme.txt", *args]
+        return subprocess.Popen(run, **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **how},
+                                env={**os.environ, "PYTHONUTF8": "1"}, text=True)
     with desk(rhyme=RHYME) as at:
-        assert start(*SETTINGS, "--out", "whole", "-q").wait(300) == 0
+        piped = start(*SETTINGS, "--out", "whole")
+        piped.stdout.readline(), piped.stdout.close()
+        assert (piped.wait(300), piped.stderr.read()) == (0, "") and Checkpoint("whole").step == 600
         going = start(*SETTINGS, "--out", "m")
         line = "."
         while line and "step 0" not in line: line = going.stdout.readline()
-        going.send_signal(signal.SIGINT)
+        going.send_signal(signal.SIGTERM if os.name == "posix" else signal.SIGINT)
         out, err = going.communicate(timeout=120)
-        assert going.returncode == 0 and "stopped by ctrl-C after " in out, (out, err)
-        assert "--resume goes on from m" in out and "Traceback" not in err
-        reached = json.loads(safe_open("m", "pt").metadata()["zth"])["step"]
-        assert reached < 600 and sorted(p.name for p in at.iterdir()) == ["m", "rhyme.txt", "whole"]
-        assert start("--resume", "--out", "m", "-q").wait(300) == 0
+        assert (going.returncode, err) == (0, "") and "stopped after " in out, (out, err)
+        assert "--resume continues from m" in out and Checkpoint("m").step < 600
+        assert sorted(p.name for p in at.iterdir()) == ["m", "rhyme.txt", "whole"]
+        if Path("/dev/full").exists():
+            with open("/dev/full", "w") as full: going = start("--resume", "--out", "m", stdout=full)
+            err = going.communicate(timeout=300)[1]
+            assert (going.returncode, err) == (1, "zth: standard output: No space left on device\n")
+        else: assert start("--resume", "--out", "m", "-q").wait(300) == 0
         one, two = (dict(load_model(name)[0].named_parameters()) for name in ("whole", "m"))
         assert all(torch.equal(one[name], two[name]) for name in one)
 
 # %% ../book/07_gpt/own_text.ipynb #708c925f
 def test_an_interrupt_before_there_is_a_file():
-    with desk(rhyme=RHYME) as at, mock.patch("zth.text.train_model", side_effect=KeyboardInterrupt):
+    with desk(rhyme=RHYME) as at, mock.patch("zth.gpt.own_text.train", side_effect=KeyboardInterrupt):
         status, out, err = call("train", "rhyme.txt", *TINY, "--out", "m")
-        assert (status, err) == (130, "zth text train: stopped; m is not written\n")
+        assert (status, err) == (130, "zth: stopped; m is not written\n")
         assert [p.name for p in at.iterdir()] == ["rhyme.txt"]
 
 # %% ../book/07_gpt/own_text.ipynb #841db066
@@ -181,7 +214,7 @@ def test_sample_prints_what_the_model_streams():
                 ("on", {}, ()), ("the wall", {"temperature": 0.5}, ("--temperature", 0.5)),
                 ("", {"top_k": 3, "top_p": 0.8}, ("--top-k", 3, "--top-p", 0.8))]:
             ids = torch.tensor([tokenizer.encode(prompt or tokenizer.chars[0])])
-            got = model.generate(ids, 30, generator=torch.Generator().manual_seed(7), **how)
+            got = generate(model, ids, 30, generator=torch.Generator().manual_seed(7), **how)
             want = prompt + tokenizer.decode(got[0, ids.shape[1]:]) + "\n"
             assert sampled("-n", 30, "--seed", 7, "--prompt", prompt, *args) == want
         assert sampled() == sampled() != sampled("--seed", 3) and len(sampled("-n", 12)) == 13
@@ -222,19 +255,27 @@ WRONG = {
     ("train", "empty.txt"): (1, "empty.txt is empty"),
     ("train", "latin.txt"): (1, "latin.txt is not a text file in UTF-8 (byte 2)"),
     ("train", "short.txt"): (1, "has 5 characters, and a context of 64 with what follows needs 65"),
-    ("train", "rhyme.txt", "--heads", "3"): (1, "128"),
+    ("train", "rhyme.txt", "--heads", "3"): (2, "128 numbers cannot be shared out to 3 heads"),
     ("train", "rhyme.txt", "--out", "no/m"): (1, "--out no/m: there is no folder no"),
     ("train", "rhyme.txt", "--out", "rhyme.txt"): (1, "rhyme.txt is there already and is no model"),
-    ("train", "rhyme.txt", "--out", "m"): (1, "--resume goes on with it, --force replaces it"),
+    ("train", "rhyme.txt", "--out", "m"): (1, "--resume continues it, --force replaces it"),
     ("train", "rhyme.txt", "--out", "gone", "--resume"): (1, "gone: there is no such file"),
-    ("train", "rhyme.txt", "--steps", "0"): (2, "--steps"),
+    ("train", "rhyme.txt", "--steps", "0"): (2, "--steps must be a whole number from 1"),
+    ("train", "rhyme.txt", "--steps", "999999999999"): (2, "--steps"),
+    ("train", "rhyme.txt", "--layers", "1000000"): (2, "--layers"),
+    ("train", "rhyme.txt", "--layers", "1000", "--embedding", "32768"): (1, "GB of memory"),
+    ("train", "rhyme.txt", "--lr", "-1"): (2, "--lr must be a finite number above 0, not -1.0"),
+    ("train", "rhyme.txt", "--lr", "nan"): (2, "'--lr': it must be a finite number, not nan"),
+    ("train", "rhyme.txt", "--dropout", "1"): (2, "--dropout must be at least 0 and below 1"),
     ("train",): (2, "Missing argument"),
     ("sample", "rhyme.txt"): (1, "rhyme.txt is damaged, or no safetensors file"),
     ("sample", "cut"): (1, "cut is damaged, or no safetensors file"),
+    ("sample", "."): (1, ". is a folder, not a model"),
     ("sample", "gone"): (1, "gone: there is no such file"),
     ("sample", "m", "--prompt", "zoë"): (1, "--prompt: the model does not know the character 'z'"),
     ("sample", "m", "--stop", "ab"): (1, "--stop takes one character"),
     ("sample", "m", "--temperature", "-1"): (2, "--temperature"),
+    ("sample", "m", "--temperature", "nan"): (2, "--temperature"),
     ("sample", "m", "--top-p", "0"): (1, "top_p must be above 0"),
     ("sample", "m", "--top-k", "0"): (2, "--top-k"),
     ("eval", "m", "latin.txt"): (1, "latin.txt is not a text file in UTF-8"),
@@ -257,15 +298,30 @@ def test_every_mistake_is_one_line_and_leaves_no_file():
     with trouble() as at:
         before = {p.name: p.read_bytes() for p in at.iterdir()}
         for args, (status, said) in WRONG.items():
+            start = perf_counter()
             got, out, err = call(*args)
-            assert got == status and said in err, (args, got, err)
-            assert err.count("\n") == 1 and err.startswith("zth"), err
+            assert (got, out) == (status, "") and said in err, (args, got, err)
+            assert err.count("\n") == 1 and err.startswith("zth") and perf_counter() - start < 5, err
         assert {p.name: p.read_bytes() for p in at.iterdir()} == before
 
 # %% ../book/07_gpt/own_text.ipynb #069ff5cf
 def test_a_step_size_too_large_is_one_line():
     with desk(rhyme=RHYME):
-        more = ("--steps", 60, "--lr", 1e30, "--look", 20)
+        more = ("--steps", 60, "--lr", 1e30, "--eval-every", 20)
         status, out, err = call("train", "rhyme.txt", *TINY[2:], *more)
         assert status == 1 and "try a smaller lr" in err and err.count("\n") == 1
         assert all(p.isfinite().all() for p in load_model("text.safetensors")[0].parameters())
+
+# %% ../book/07_gpt/own_text.ipynb #802fb22c
+def test_the_commands_load_no_other_chapter_and_their_help_has_the_defaults():
+    code = """import atexit, sys; from zth.cli import main
+atexit.register(lambda: print(*sys.modules)); main()"""
+    done = subprocess.run([sys.executable, "-c", code, "text", "train", "--help"], text=True,
+                          capture_output=True, timeout=120, env={**os.environ, "COLUMNS": "100"})
+    *lines, loaded = done.stdout.splitlines()
+    others = {f"zth.{name}" for name in "micrograd bigram mlp batchnorm backprop wavenet names".split()}
+    assert done.returncode == 0 and "zth.gpt.own_text" in loaded.split()
+    assert not {*others, "matplotlib"} & {*loaded.split()}
+    flat = " ".join(" ".join(lines).split())
+    for said in ("The longest context (64).", "Updates of the weights (2000).", "(0.001).", "--eval-every"):
+        assert said in flat, flat

@@ -6,104 +6,32 @@ import pytest
 from zth.gpt.sampling import *
 
 # %% ../book/07_gpt/sampling.ipynb #fdc76c03
-import json
 import math
-import os
-import sys
-import tempfile
-from dataclasses import asdict, replace
 
 import pytest
 import torch
-import torch.nn as nn
 import torch.nn.functional as F
-from zth.check import refuses, same
-from zth.data import sample_text, shakespeare
+from zth.check import same
+from zth.gpt.inside import attention_maps, stream_states
+from zth.gpt.layers import CausalSelfAttention
+from zth.gpt.model import Block, GPTConfig, GPTLanguageModel
+from zth.gpt.self_attention import attention, causal_mask
+from zth.gpt.text import BigramLanguageModel
 
 def gen(seed=1337):
     "A generator that starts from the seed of this lecture."
     return torch.Generator().manual_seed(seed)
 
-def canonical():
-    "Tiny Shakespeare; where it is not at hand, skip the test (or, on the page, None)."
-    if (found := shakespeare()).canonical: return found
-    if "PYTEST_CURRENT_TEST" in os.environ: pytest.skip("needs tiny Shakespeare")
-
-def tiny_text():
-    "A short text that is always there."
-    return sample_text()[:20_000]
-
-# %% ../book/07_gpt/sampling.ipynb #57359861
-from importlib.util import find_spec
-
-def gpt2_of(model):
-    "GPT-2 of the transformers library with our weights; without it, skip (on the page, None)."
-    if find_spec("transformers") is None:
-        if "PYTEST_CURRENT_TEST" in os.environ: pytest.skip("needs transformers")
-        return None
-    from transformers import GPT2Config, GPT2LMHeadModel
-    c = model.config
-    theirs = GPT2LMHeadModel(GPT2Config(
-        vocab_size=c.vocab_size, n_positions=c.block_size, n_embd=c.n_embd, n_layer=c.n_layer,
-        n_head=c.n_head, activation_function="gelu", bos_token_id=0, eos_token_id=0)).eval()
-    theirs = theirs.to(model.lm_head.weight)  # the same type, before the weights go in
-    pairs = {"wte": "token_embedding_table", "wpe": "position_embedding_table", "ln_f": "ln_f"}
-    for k in range(c.n_layer):
-        pairs |= {f"h.{k}.{a}": f"blocks.{k}.{b}" for a, b in {
-            "ln_1": "ln1", "ln_2": "ln2", "attn.c_attn": "attn.qkv", "attn.c_proj": "attn.proj",
-            "mlp.c_fc": "ffwd.net.0", "mlp.c_proj": "ffwd.net.2"}.items()}
-    with torch.no_grad():
-        for there, here in pairs.items():
-            a, b = theirs.transformer.get_submodule(there), model.get_submodule(here)
-            a.weight.copy_(b.weight.T if ".c_" in there else b.weight)  # theirs are (in, out)
-            if hasattr(a, "bias"): a.bias.zero_() if b.bias is None else a.bias.copy_(b.bias)
-    return theirs
-
-# %% ../book/07_gpt/sampling.ipynb #b714ce79
-import signal
-import subprocess
-import tempfile
-import unittest.mock
-
-import zth.gpt
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
-
 def net_(V=11, T=8, drop=0.0, layers=2, seed=3, bias=True, tied=False):
+    "A small model whose predictions are far from uniform."
     config = GPTConfig(V, T, layers, 2, 12, drop, bias, "gelu", tied)
     made = GPTLanguageModel(config, gen(seed))
     with torch.no_grad():
         for p in made.parameters():
-            if p.dim() > 1: p.mul_(12)  # far from uniform, and no token for ever
+            if p.dim() > 1: p.mul_(12)
     return made
 
-def run_(path=None, stop_at=None, resume=False, drop=0.2, shared=True, **more):
-    "A short training, which may be stopped by ctrl-C during a step."
-    torch.manual_seed(9 if not resume else 10)
-    g = gen(5) if not resume else gen(6)
-    tok = CharTokenizer(tiny_text())
-    data = torch.tensor(tok.encode(tiny_text()))
-    sizes = GPTConfig(tok.vocab_size, 8, 1, 2, 12, drop, True)
-    model = GPTLanguageModel(sizes, g if shared else None)
-    usual = dict(steps=10, batch_size=4, warmup=2, eval_every=4, eval_iters=2)
-    config = TrainConfig(**{**usual, **more})
-    calls, forward = [], model.logits
-    def logits(idx):
-        if model.training:
-            calls.append(1)
-            if len(calls) == stop_at: signal.raise_signal(signal.SIGINT)
-        return forward(idx)
-    model.logits = logits
-    out = train(model, split_text(data), config, g, path, progress=False, resume=resume)
-    weights = {n: p.detach().clone() for n, p in model.named_parameters()}
-    return model, weights, [{k: v for k, v in row.items() if k != "seconds"} for row in out], g
-
-# %% ../book/07_gpt/sampling.ipynb #0dd2c1c2
-class Rows_(list):
-    "A log that is kept in memory."
-    def row(self, **values): self.append(values)
-
-# %% ../book/07_gpt/sampling.ipynb #6d9e3baa
+# %% ../book/07_gpt/sampling.ipynb #6e57fdde
 def test_knobs_of_the_next_token_by_hand():
     logits_ = torch.randn(6, 65, generator=gen())
     same(next_probs(logits_), logits_.softmax(-1), tol=1e-6)
@@ -112,6 +40,10 @@ def test_knobs_of_the_next_token_by_hand():
         kth_ = logits_.topk(min(k_, 65)).values[:, -1:]
         want_ = logits_.masked_fill(logits_ < kth_, -math.inf).softmax(-1)
         same(next_probs(logits_, top_k=k_), want_, tol=1e-6)
+
+# %% ../book/07_gpt/sampling.ipynb #2eb12e5c
+def test_top_p_keeps_the_fewest_tokens_that_reach_the_share():
+    logits_ = torch.randn(6, 65, generator=gen())
     for p_ in (0.01, 0.3, 0.9, 1.0):
         for row_, cut_ in zip(logits_.softmax(-1), next_probs(logits_, top_p=p_)):
             kept_ = row_[cut_ > 0]
@@ -127,7 +59,7 @@ def test_ties_are_cut_to_exactly_k():
     assert (next_probs(even_, top_p=0.5) > 0).sum(-1).tolist() == [3, 3]
     same(next_probs(even_, 0.1, 4, 0.6).sum(-1), torch.ones(2), tol=1e-6)
 
-# %% ../book/07_gpt/sampling.ipynb #421f8f1e
+# %% ../book/07_gpt/sampling.ipynb #80085ccc
 def test_drawn_tokens_follow_the_probabilities():
     wide_ = torch.randn(1, 8, generator=gen()).expand(40_000, 8)
     for more_ in ({}, {"temperature": 0.6}, {"top_k": 3}, {"top_p": 0.7}):
@@ -137,18 +69,32 @@ def test_drawn_tokens_follow_the_probabilities():
     assert (next_token(wide_, 0.0) == wide_[0].argmax()).all()
     assert torch.equal(next_token(wide_, generator=gen(2)), next_token(wide_, generator=gen(2)))
 
-# %% ../book/07_gpt/sampling.ipynb #b8f9b94e
+# %% ../book/07_gpt/sampling.ipynb #27c8059e
 def test_knobs_out_of_range_are_refused():
     some_ = torch.zeros(1, 4)
     for bad_, said_ in [({"temperature": -1.0}, "temperature must be 0"), ({"top_k": 0}, "at least 1"),
                         ({"temperature": math.nan}, "not nan"), ({"top_p": 0.0}, "above 0"),
-                        ({"top_p": 1.1}, "at most 1")]:
+                        ({"top_p": 1.1}, "at most 1"), ({"top_p": math.nan}, "not nan")]:
         with pytest.raises(ValueError, match=said_): next_token(some_, **bad_)
+
+# %% ../book/07_gpt/sampling.ipynb #f5d39422
+def test_logits_that_are_no_numbers_are_refused():
     for odd_ in (math.nan, math.inf):
         with pytest.raises(ValueError, match="nan or infinity"):
             next_token(torch.tensor([[0.0, odd_]]))
+    assert next_probs(torch.tensor([[0.0, -math.inf]])).tolist() == [[1.0, 0.0]]  # one that is ruled out
 
-# %% ../book/07_gpt/sampling.ipynb #a1acdbd5
+# %% ../book/07_gpt/sampling.ipynb #16bbb902
+def test_causal_switch_has_its_triangle_in_the_wrong_corner():
+    q_ = torch.randn(2, 3, 2, 4, generator=gen())  # two new queries ...
+    kv_ = torch.randn(2, 3, 5, 4, generator=gen(2))  # ... and five keys
+    right_ = F.scaled_dot_product_attention(q_, kv_, kv_, causal_mask(2, 5))
+    wrong_ = F.scaled_dot_product_attention(q_, kv_, kv_, is_causal=True)
+    same(right_, attention(q_, kv_, kv_, causal_mask(2, 5))[0], tol=1e-5)
+    same(wrong_[:, :, 0], kv_[:, :, 0], tol=1e-5)  # the first query has seen the first key only
+    assert (right_ - wrong_).abs().max() > 0.1
+
+# %% ../book/07_gpt/sampling.ipynb #21073b0f
 def test_stream_is_the_loop_of_the_lecture():
     for model_ in (net_(), BigramLanguageModel(11)):
         zero_, long_ = torch.zeros(1, 1, dtype=torch.int64), torch.randint(11, (3, 12), generator=gen())
@@ -159,42 +105,51 @@ def test_stream_is_the_loop_of_the_lecture():
                     seen_ = idx_[:, -8:] if model_.block_size else idx_
                     probs_ = model_(seen_)[0][:, -1].softmax(-1)
                     idx_ = torch.cat([idx_, next_token(probs_.log(), generator=g_)[:, None]], 1)
-            out = model_.generate(start_, 20, generator=gen(7), cache=False)
+            out = generate(model_, start_, 20, generator=gen(7), cache=False)
             assert out.dtype == torch.int64 and torch.equal(out, idx_)
-            assert torch.equal(torch.stack([*model_.stream(start_, 20, generator=gen(7))], 1),
+            assert torch.equal(torch.stack([*stream(model_, start_, 20, generator=gen(7))], 1),
                                idx_[:, start_.shape[1]:])
 
-# %% ../book/07_gpt/sampling.ipynb #ad541efd
+# %% ../book/07_gpt/sampling.ipynb #e8c62d07
 def test_generating_leaves_mode_and_input_alone():
     model_, start_ = net_(drop=0.5), torch.zeros(2, 1, dtype=torch.int64)
     for mode_ in (True, False):
         model_.train(mode_)
-        first_ = model_.generate(start_, 12, generator=gen())
+        first_ = generate(model_, start_, 12, generator=gen())
         assert model_.training == mode_ == model_.blocks[0].attn.dropout.training
-        assert torch.equal(first_, net_().generate(start_, 12, generator=gen()))
-    assert start_.shape == (2, 1) and torch.equal(model_.generate(start_, 0), start_)
-    assert model_.stream(start_, 3).__next__().requires_grad is False
-    for bad_ in (torch.zeros(3, dtype=torch.int64), torch.zeros(1, 0, dtype=torch.int64)):
-        with pytest.raises(ValueError, match="at least one token"): model_.stream(bad_, 1)
-    with pytest.raises(ValueError, match="top_k"): model_.stream(start_, 1, top_k=0)  # at once
+        assert torch.equal(first_, generate(net_(), start_, 12, generator=gen()))
+    assert start_.shape == (2, 1) and torch.equal(generate(model_, start_, 0), start_)
+    assert next(stream(model_, start_, 3)).requires_grad is False
 
-# %% ../book/07_gpt/sampling.ipynb #aa3ec7fb
+# %% ../book/07_gpt/sampling.ipynb #eb593015
+def test_a_stream_checks_its_arguments_when_it_is_called():
+    model_, start_ = net_(), torch.zeros(2, 1, dtype=torch.int64)
+    for bad_ in (torch.zeros(3, dtype=torch.int64), torch.zeros(1, 0, dtype=torch.int64)):
+        with pytest.raises(ValueError, match="at least one token"): stream(model_, bad_, 1)
+    with pytest.raises(ValueError, match="top_k"): stream(model_, start_, 1, top_k=0)  # at once
+
+# %% ../book/07_gpt/sampling.ipynb #8111bdb5
 def test_a_stop_token_ends_rows_and_then_the_stream():
     model_, start_ = net_(), torch.zeros(4, 1, dtype=torch.int64)
-    free_ = model_.generate(start_, 40, generator=gen(4))
+    free_ = generate(model_, start_, 40, generator=gen(4))
     assert all(len(set(row_)) > 5 for row_ in free_.tolist())
     end_token_ = free_[0, 6].item()
-    out = model_.generate(start_, 40, generator=gen(4), stop=end_token_)
+    out = generate(model_, start_, 40, generator=gen(4), stop=end_token_)
     assert out.shape[0] == 4 and out.shape[1] <= 41 and out.dtype == torch.int64
     for row_, loose_ in zip(out[:, 1:].tolist(), free_[:, 1:].tolist()):
         end_ = row_.index(end_token_) if end_token_ in row_ else len(row_)
         assert row_[:end_] == loose_[:end_] and set(row_[end_:]) <= {end_token_}
     assert (out[0, 6:] == end_token_).all()
-    lone_ = list(model_.stream(start_[:1], 500, generator=gen(4), stop=end_token_))
+
+# %% ../book/07_gpt/sampling.ipynb #a5f40119
+def test_a_stream_ends_with_its_last_row():
+    model_, start_ = net_(), torch.zeros(1, 1, dtype=torch.int64)
+    end_token_ = generate(model_, start_, 6, generator=gen(4))[0, 6].item()
+    lone_ = list(stream(model_, start_, 500, generator=gen(4), stop=end_token_))
     assert lone_[-1].item() == end_token_ and all(t.item() != end_token_ for t in lone_[:-1])
     assert len(lone_) < 500
 
-# %% ../book/07_gpt/sampling.ipynb #06029955
+# %% ../book/07_gpt/sampling.ipynb #75966faa
 def test_the_cache_changes_nothing_that_is_written():
     for seed_, (layers_, bias_, tied_) in enumerate([(1, True, False), (3, False, True)]):
         model_ = net_(layers=layers_, bias=bias_, tied=tied_, seed=seed_).double()
@@ -203,38 +158,71 @@ def test_the_cache_changes_nothing_that_is_written():
                 start_ = torch.randint(11, (B_, T_), generator=gen(T_))
                 for n_ in (1, 4, 15):
                     how_ = dict(temperature=0.8, top_k=9, top_p=0.95)
-                    got_, want_ = (model_.generate(start_, n_, **how_, generator=gen(n_), cache=c_)
+                    got_, want_ = (generate(model_, start_, n_, **how_, generator=gen(n_), cache=c_)
                                    for c_ in (True, False))
                     assert got_.shape == (B_, T_ + n_) and torch.equal(got_, want_)
 
-# %% ../book/07_gpt/sampling.ipynb #88e03dbf
+# %% ../book/07_gpt/sampling.ipynb #b81500b1
 def test_logits_from_a_cache_equal_those_of_the_whole_text():
     model_, text_ = net_().eval(), torch.randint(11, (2, 8), generator=gen())
     want_ = model_.logits(text_)
     for cuts_ in ([1] * 8, [8], [3, 5], [2, 1, 4, 1], [7, 1]):
-        memory_, at_ = model_.new_cache(2), 0
-        assert memory_.kept.shape == (2, 2, 2, 2, 8, 6)
+        memory_, at_ = new_cache(model_, 2), 0
+        assert memory_.keys.shape == memory_.values.shape == (2, 2, 2, 8, 6)
         for n_ in cuts_:
             at_ += n_
-            same(model_.next_logits(text_[:, :at_], memory_), want_[:, at_ - 1].detach(), tol=1e-4)
+            same(next_logits(model_, text_[:, :at_], memory_), want_[:, at_ - 1].detach(), tol=1e-4)
             assert memory_.length == at_
-    with pytest.raises(ValueError, match="9 tokens, but a context has at most 8"):
-        model_.features(text_[:, :1], memory_)
-    nine_ = torch.zeros(1, 9, dtype=torch.int64)
-    with pytest.raises(ValueError, match="9 tokens"): model_.logits(nine_)
 
-# %% ../book/07_gpt/sampling.ipynb #814ade7d
-def test_the_patched_attention_is_the_written_one():
-    layer_ = CausalSelfAttention(12, 3, 8, bias=True)
-    x_ = torch.randn(2, 7, 12, generator=gen())
-    q_, k_, v_ = layer_.qkv(x_).view(2, 7, 3, 3, 4).permute(2, 0, 3, 1, 4)
-    want_ = attention(q_, k_, v_, causal_mask(7))[0].transpose(1, 2).reshape(2, 7, 12)
-    same(layer_(x_).detach(), layer_.proj(want_).detach(), tol=1e-5)
-    drops_ = CausalSelfAttention(12, 3, 8, 0.5, True, generator=gen())
-    drops_.load_state_dict(layer_.state_dict())
-    mean_ = torch.stack([drops_(x_).detach() for _ in range(3000)]).mean(0)
-    assert (mean_ - layer_(x_).detach()).abs().max() < 0.1 and not torch.equal(drops_(x_), drops_(x_))
-    same(drops_.eval()(x_).detach(), layer_(x_).detach(), tol=1e-5)
+# %% ../book/07_gpt/sampling.ipynb #ce73e344
+def test_a_full_cache_refuses_one_more_and_stays_as_it_is():
+    model_, memory_ = net_().eval(), new_cache(net_(), 2)
+    read(model_, torch.zeros(2, 8, dtype=torch.int64), memory_)
+    nine_ = torch.zeros(2, 9, dtype=torch.int64)
+    with pytest.raises(ValueError, match="9 tokens, but a context has at most 8"):
+        read(model_, nine_, memory_)
+    assert memory_.length == 8  # the refusal has changed nothing
+
+# %% ../book/07_gpt/sampling.ipynb #45e754ac
+def test_what_generates_and_what_reads_gives_the_mode_back():
+    model_, long_ = net_(), torch.zeros(1, 99, dtype=torch.int64)
+    for inside_ in (attention_maps, stream_states, next_logits):
+        for mode_ in (True, False):
+            with pytest.raises(ValueError, match="at most 8"): inside_(model_.train(mode_), long_)
+            assert model_.training == mode_
+
+# %% ../book/07_gpt/sampling.ipynb #ae72cd17
+def test_a_refused_request_says_which_setting_is_wrong():
+    model_, long_ = net_(), torch.zeros(1, 9, dtype=torch.int64)
+    for bad_ in (dict(max_new_tokens=-1), dict(max_new_tokens=3, temperature=-1.0)):
+        with pytest.raises(ValueError, match="max_new_tokens|temperature"):
+            generate(model_, long_[:, :2], **bad_)
+
+# %% ../book/07_gpt/sampling.ipynb #6ea3de2e
+def test_a_temperature_close_to_zero_is_zero():
+    model_, row_ = net_(), torch.randint(11, (1, 3), generator=gen())
+    cold_, zero_ = (generate(model_, row_, 6, temperature=t_) for t_ in (1e-12, 0.0))
+    assert torch.equal(cold_, zero_)
+
+# %% ../book/07_gpt/sampling.ipynb #00d1dee3
+def test_a_cache_refuses_a_text_that_does_not_continue():
+    model_, row_ = net_().eval(), torch.randint(11, (1, 3), generator=gen())
+    memory_ = new_cache(model_, 1)
+    read(model_, row_, memory_)
+    for text_ in (row_, row_.expand(2, 3)):
+        with pytest.raises(ValueError, match="the cache has read 3 tokens"): read(model_, text_, memory_)
+
+# %% ../book/07_gpt/sampling.ipynb #b10d9585
+def test_a_model_with_other_parts_gets_no_cache():
+    class Other_(torch.nn.Module):
+        "Attention that no cache knows: every position gets the mean of all so far."
+        def forward(self, x): return x.cumsum(1) / torch.arange(1, x.shape[1] + 1)[:, None]
+    model_, start_ = net_(), torch.zeros(1, 2, dtype=torch.int64)
+    assert isinstance(new_cache(model_, 3), KVCache) and new_cache(BigramLanguageModel(5), 1) is None
+    model_.blocks[1].attn = Other_()
+    assert new_cache(model_, 1) is None
+    both_ = [generate(model_, start_, 6, generator=gen(), cache=c_) for c_ in (True, False)]
+    assert torch.equal(*both_)
 
 # %% ../book/07_gpt/sampling.ipynb #b85270cd
 def test_operations_of_writing_by_counting():

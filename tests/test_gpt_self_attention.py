@@ -6,102 +6,16 @@ import pytest
 from zth.gpt.self_attention import *
 
 # %% ../book/07_gpt/self_attention.ipynb #1c7518f1
-import json
 import math
-import os
-import sys
-import tempfile
-from dataclasses import asdict, replace
-
 import pytest
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
-from zth.check import refuses, same
-from zth.data import sample_text, shakespeare
+from zth.check import same
 
 def gen(seed=1337):
     "A generator that starts from the seed of this lecture."
     return torch.Generator().manual_seed(seed)
-
-def canonical():
-    "Tiny Shakespeare; where it is not at hand, skip the test (or, on the page, None)."
-    if (found := shakespeare()).canonical: return found
-    if "PYTEST_CURRENT_TEST" in os.environ: pytest.skip("needs tiny Shakespeare")
-
-def tiny_text():
-    "A short text that is always there."
-    return sample_text()[:20_000]
-
-# %% ../book/07_gpt/self_attention.ipynb #e60b7dba
-from importlib.util import find_spec
-
-def gpt2_of(model):
-    "GPT-2 of the transformers library with our weights; without it, skip (on the page, None)."
-    if find_spec("transformers") is None:
-        if "PYTEST_CURRENT_TEST" in os.environ: pytest.skip("needs transformers")
-        return None
-    from transformers import GPT2Config, GPT2LMHeadModel
-    c = model.config
-    theirs = GPT2LMHeadModel(GPT2Config(
-        vocab_size=c.vocab_size, n_positions=c.block_size, n_embd=c.n_embd, n_layer=c.n_layer,
-        n_head=c.n_head, activation_function="gelu", bos_token_id=0, eos_token_id=0)).eval()
-    theirs = theirs.to(model.lm_head.weight)  # the same type, before the weights go in
-    pairs = {"wte": "token_embedding_table", "wpe": "position_embedding_table", "ln_f": "ln_f"}
-    for k in range(c.n_layer):
-        pairs |= {f"h.{k}.{a}": f"blocks.{k}.{b}" for a, b in {
-            "ln_1": "ln1", "ln_2": "ln2", "attn.c_attn": "attn.qkv", "attn.c_proj": "attn.proj",
-            "mlp.c_fc": "ffwd.net.0", "mlp.c_proj": "ffwd.net.2"}.items()}
-    with torch.no_grad():
-        for there, here in pairs.items():
-            a, b = theirs.transformer.get_submodule(there), model.get_submodule(here)
-            a.weight.copy_(b.weight.T if ".c_" in there else b.weight)  # theirs are (in, out)
-            if hasattr(a, "bias"): a.bias.zero_() if b.bias is None else a.bias.copy_(b.bias)
-    return theirs
-
-# %% ../book/07_gpt/self_attention.ipynb #7b4655d8
-import signal
-import subprocess
-import tempfile
-import unittest.mock
-
-import zth.gpt
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
-
-def net_(V=11, T=8, drop=0.0, layers=2, seed=3, bias=True, tied=False):
-    config = GPTConfig(V, T, layers, 2, 12, drop, bias, "gelu", tied)
-    made = GPTLanguageModel(config, gen(seed))
-    with torch.no_grad():
-        for p in made.parameters():
-            if p.dim() > 1: p.mul_(12)  # far from uniform, and no token for ever
-    return made
-
-def run_(path=None, stop_at=None, resume=False, drop=0.2, shared=True, **more):
-    "A short training, which may be stopped by ctrl-C during a step."
-    torch.manual_seed(9 if not resume else 10)
-    g = gen(5) if not resume else gen(6)
-    tok = CharTokenizer(tiny_text())
-    data = torch.tensor(tok.encode(tiny_text()))
-    sizes = GPTConfig(tok.vocab_size, 8, 1, 2, 12, drop, True)
-    model = GPTLanguageModel(sizes, g if shared else None)
-    usual = dict(steps=10, batch_size=4, warmup=2, eval_every=4, eval_iters=2)
-    config = TrainConfig(**{**usual, **more})
-    calls, forward = [], model.logits
-    def logits(idx):
-        if model.training:
-            calls.append(1)
-            if len(calls) == stop_at: signal.raise_signal(signal.SIGINT)
-        return forward(idx)
-    model.logits = logits
-    out = train(model, split_text(data), config, g, path, progress=False, resume=resume)
-    weights = {n: p.detach().clone() for n, p in model.named_parameters()}
-    return model, weights, [{k: v for k, v in row.items() if k != "seconds"} for row in out], g
-
-# %% ../book/07_gpt/self_attention.ipynb #9d00898d
-class Rows_(list):
-    "A log that is kept in memory."
-    def row(self, **values): self.append(values)
 
 # %% ../book/07_gpt/self_attention.ipynb #1f6a244f
 def test_attention_is_that_of_pytorch():
@@ -121,7 +35,7 @@ def test_the_triangle_and_its_last_rows():
     assert torch.equal(causal_mask(6), torch.ones(6, 6).tril() == 1)
     for T_ in range(1, 7): assert torch.equal(causal_mask(T_, 6), causal_mask(6)[-T_:])
     assert causal_mask(3).dtype == torch.bool and causal_mask(2, device="meta").is_meta
-    with pytest.raises(ValueError, match="4 places cannot be the last of 3"): causal_mask(4, 3)
+    with pytest.raises(ValueError, match="4 positions cannot be the last of 3"): causal_mask(4, 3)
 
 # %% ../book/07_gpt/self_attention.ipynb #8088fb1b
 def test_one_head_line_by_line_is_attention():
@@ -154,7 +68,7 @@ def test_attention_knows_no_order_until_it_is_told():
              attention(x_, x_, x_, causal_mask(7))[0][-1], tol=1e-9)
 
 # %% ../book/07_gpt/self_attention.ipynb #22626d45
-def test_chunks_of_a_batch_never_talk():
+def test_windows_of_a_batch_never_communicate():
     torch.manual_seed(4)
     qkv_ = [nn.Linear(6, 4, bias=False).double() for _ in range(3)]
     x_ = torch.randn(4, 8, 6, generator=gen(), dtype=torch.float64, requires_grad=True)
@@ -172,7 +86,7 @@ def test_cross_attention_mixes_the_values_of_the_others():
         same(w_[t_], torch.tensor([e / sum(e_) for e in e_]), tol=1e-5)
         same(out_[t_], sum(e / sum(e_) * row for e, row in zip(e_, kv_)), tol=1e-5)
     order_ = torch.tensor([4, 2, 0, 1, 3])
-    same(attention(q_, kv_[order_], kv_[order_])[0], out_, tol=1e-5)  # who is heard is a set
+    same(attention(q_, kv_[order_], kv_[order_])[0], out_, tol=1e-5)  # what is attended to is a set
 
 # %% ../book/07_gpt/self_attention.ipynb #55df8140
 def test_scaling_keeps_the_variance_at_one():

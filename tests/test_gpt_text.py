@@ -6,18 +6,13 @@ import pytest
 from zth.gpt.text import *
 
 # %% ../book/07_gpt/text.ipynb #9878ac5f
-import json
 import math
 import os
-import sys
-import tempfile
-from dataclasses import asdict, replace
-
 import pytest
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
-from zth.check import refuses, same
+from zth.check import same
 from zth.data import sample_text, shakespeare
 
 def gen(seed=1337):
@@ -33,76 +28,6 @@ def tiny_text():
     "A short text that is always there."
     return sample_text()[:20_000]
 
-# %% ../book/07_gpt/text.ipynb #ba9dc53b
-from importlib.util import find_spec
-
-def gpt2_of(model):
-    "GPT-2 of the transformers library with our weights; without it, skip (on the page, None)."
-    if find_spec("transformers") is None:
-        if "PYTEST_CURRENT_TEST" in os.environ: pytest.skip("needs transformers")
-        return None
-    from transformers import GPT2Config, GPT2LMHeadModel
-    c = model.config
-    theirs = GPT2LMHeadModel(GPT2Config(
-        vocab_size=c.vocab_size, n_positions=c.block_size, n_embd=c.n_embd, n_layer=c.n_layer,
-        n_head=c.n_head, activation_function="gelu", bos_token_id=0, eos_token_id=0)).eval()
-    theirs = theirs.to(model.lm_head.weight)  # the same type, before the weights go in
-    pairs = {"wte": "token_embedding_table", "wpe": "position_embedding_table", "ln_f": "ln_f"}
-    for k in range(c.n_layer):
-        pairs |= {f"h.{k}.{a}": f"blocks.{k}.{b}" for a, b in {
-            "ln_1": "ln1", "ln_2": "ln2", "attn.c_attn": "attn.qkv", "attn.c_proj": "attn.proj",
-            "mlp.c_fc": "ffwd.net.0", "mlp.c_proj": "ffwd.net.2"}.items()}
-    with torch.no_grad():
-        for there, here in pairs.items():
-            a, b = theirs.transformer.get_submodule(there), model.get_submodule(here)
-            a.weight.copy_(b.weight.T if ".c_" in there else b.weight)  # theirs are (in, out)
-            if hasattr(a, "bias"): a.bias.zero_() if b.bias is None else a.bias.copy_(b.bias)
-    return theirs
-
-# %% ../book/07_gpt/text.ipynb #117540a2
-import signal
-import subprocess
-import tempfile
-import unittest.mock
-
-import zth.gpt
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
-
-def net_(V=11, T=8, drop=0.0, layers=2, seed=3, bias=True, tied=False):
-    config = GPTConfig(V, T, layers, 2, 12, drop, bias, "gelu", tied)
-    made = GPTLanguageModel(config, gen(seed))
-    with torch.no_grad():
-        for p in made.parameters():
-            if p.dim() > 1: p.mul_(12)  # far from uniform, and no token for ever
-    return made
-
-def run_(path=None, stop_at=None, resume=False, drop=0.2, shared=True, **more):
-    "A short training, which may be stopped by ctrl-C during a step."
-    torch.manual_seed(9 if not resume else 10)
-    g = gen(5) if not resume else gen(6)
-    tok = CharTokenizer(tiny_text())
-    data = torch.tensor(tok.encode(tiny_text()))
-    sizes = GPTConfig(tok.vocab_size, 8, 1, 2, 12, drop, True)
-    model = GPTLanguageModel(sizes, g if shared else None)
-    usual = dict(steps=10, batch_size=4, warmup=2, eval_every=4, eval_iters=2)
-    config = TrainConfig(**{**usual, **more})
-    calls, forward = [], model.logits
-    def logits(idx):
-        if model.training:
-            calls.append(1)
-            if len(calls) == stop_at: signal.raise_signal(signal.SIGINT)
-        return forward(idx)
-    model.logits = logits
-    out = train(model, split_text(data), config, g, path, progress=False, resume=resume)
-    weights = {n: p.detach().clone() for n, p in model.named_parameters()}
-    return model, weights, [{k: v for k, v in row.items() if k != "seconds"} for row in out], g
-
-# %% ../book/07_gpt/text.ipynb #5ba85742
-class Rows_(list):
-    "A log that is kept in memory."
-    def row(self, **values): self.append(values)
-
 # %% ../book/07_gpt/text.ipynb #4e7315a9
 def test_characters_make_the_round_trip():
     for text_ in ("hello", "\n b\ta", "Zürich, 東京", tiny_text()):
@@ -111,6 +36,7 @@ def test_characters_make_the_round_trip():
         assert sorted(tok_.encode(set(text_))) == list(range(tok_.vocab_size))
     assert CharTokenizer("cab").encode("abc") == [0, 1, 2]  # sorted, whatever the order in the text
     assert CharTokenizer("ab").decode(torch.tensor([1, 0, 1])) == "bab"
+    assert CharTokenizer("ab").decode([torch.tensor(1), 0]) == "ba"
 
 # %% ../book/07_gpt/text.ipynb #d1a6b141
 def test_what_has_no_number_is_refused():
@@ -118,6 +44,14 @@ def test_what_has_no_number_is_refused():
     with pytest.raises(ValueError, match="not in the vocabulary: '!', 'c'$"):
         CharTokenizer("ab").encode("abc!")
     assert CharTokenizer("ab").encode("") == [] and CharTokenizer("ab").decode([]) == ""
+
+# %% ../book/07_gpt/text.ipynb #c4417ed5
+def test_what_is_no_id_is_refused():
+    for wrong_, named_ in (([-1, 0], "-1"), ([0, 2], "2"), ([0.5], "0.5"), (["a"], "'a'"),
+                           ([None], "None"), (torch.tensor([1, 7, -2]), "7, -2"),
+                           (torch.tensor([0.0, 1.0]), "0.0, 1.0")):
+        with pytest.raises(ValueError, match=rf"not an id of this vocabulary \(0 to 1\): {named_}$"):
+            CharTokenizer("ab").decode(wrong_)
 
 # %% ../book/07_gpt/text.ipynb #361b196f
 def test_the_characters_of_tiny_shakespeare():
@@ -146,17 +80,31 @@ def test_batches_are_windows_and_what_follows():
     assert torch.equal(y_, x_ + 1) and torch.equal(x_ - x_[:, :1], torch.arange(7).expand(64, 7))
     again_ = get_batch(data_, 64, 7, gen())
     assert torch.equal(again_[0], x_) and not torch.equal(get_batch(data_, 64, 7, gen(1))[0], x_)
-    at_ = torch.randint(43, (64, 1), generator=gen())  # one draw per chunk, nothing else
+    at_ = torch.randint(43, (64, 1), generator=gen())  # one draw per window, nothing else
     assert torch.equal(x_[:, :1] - 100, at_)
 
 # %% ../book/07_gpt/text.ipynb #54b7aed3
-def test_every_chunk_can_be_drawn_and_none_beyond():
+def test_every_window_can_be_drawn_and_none_beyond():
     x_, y_ = get_batch(torch.arange(12), 600, 8, gen())
     assert sorted(set(x_[:, 0].tolist())) == [0, 1, 2, 3] and y_.max() == 11
     assert get_batch(torch.arange(9), 3, 8, gen())[1].tolist() == [list(range(1, 9))] * 3
     assert get_batch(torch.arange(9), 3, 8, gen(), "meta")[0].device.type == "meta"
     with pytest.raises(ValueError, match="8 tokens are too few.* need 9"):
         get_batch(torch.arange(8), 3, 8, gen())
+
+# %% ../book/07_gpt/text.ipynb #cff34844
+def test_eval_mode_ends_with_the_block():
+    two_ = nn.Sequential(nn.Dropout(0.5), nn.Linear(2, 2)), nn.Linear(3, 3)
+    two_[0][0].eval()  # one part of a model in training is frozen, and has to stay frozen
+    for was_ in (True, False):
+        two_[1].train(was_)
+        with evaluating(*two_):
+            for model_ in two_: assert not any(part.training for part in model_.modules())
+        assert (two_[0].training, two_[0][0].training, two_[0][1].training) == (True, False, True)
+        assert two_[1].training is was_
+        with pytest.raises(KeyError):
+            with evaluating(*two_): raise KeyError("in the middle")
+        assert two_[0].training and not two_[0][0].training and two_[1].training is was_
 
 # %% ../book/07_gpt/text.ipynb #14462ad2
 def test_the_loss_is_that_of_chapter_2():
@@ -169,7 +117,8 @@ def test_the_loss_is_that_of_chapter_2():
     by_hand_ = -sum(p_[a, b].log() for a, b in zip(x_.flatten(), y_.flatten())) / 20
     same(loss_.detach(), by_hand_, tol=1e-6)
     assert sum(p.numel() for p in m_.parameters()) == 49
-    with pytest.raises(NotImplementedError): LanguageModel()(x_)
+    with pytest.raises(NotImplementedError, match="LanguageModel has no method `logits`"):
+        LanguageModel()(x_)
 
 # %% ../book/07_gpt/text.ipynb #c5a30135
 def test_a_target_of_minus_one_does_not_count():
@@ -179,6 +128,26 @@ def test_a_target_of_minus_one_does_not_count():
     some_ = y_.clone()
     some_[:, :3] = -1
     same(m_(x_, some_)[1].detach(), m_(x_[:, 3:], y_[:, 3:])[1].detach(), tol=1e-6)
+
+# %% ../book/07_gpt/text.ipynb #d37ecf32
+def test_writing_appends_what_the_model_says():
+    class Next_(LanguageModel):  # surely the next id, and says what it was asked
+        def logits(self, idx):
+            assert not self.training and not torch.is_grad_enabled()
+            self.asked = [*getattr(self, "asked", []), idx.tolist()]
+            return 1000.0 * F.one_hot((idx + 1) % 5, 5)
+    m_ = Next_()
+    start_ = torch.tensor([[0], [3]])
+    assert m_.generate(start_, 4).tolist() == [[0, 1, 2, 3, 4], [3, 4, 0, 1, 2]] and m_.training
+    assert m_.generate(start_, 0).tolist() == [[0], [3]]
+    m_.block_size, m_.asked = 2, []
+    assert m_.generate(start_, 4).tolist() == [[0, 1, 2, 3, 4], [3, 4, 0, 1, 2]]
+    assert m_.asked == [[[0], [3]], [[0, 1], [3, 4]], [[1, 2], [4, 0]], [[2, 3], [0, 1]]]
+    one_, two_, other_ = (BigramLanguageModel.generate(m, start_, 30, gen(s)) for m, s in zip(
+        [BigramLanguageModel(50)] * 3, (1, 1, 2)))
+    assert torch.equal(one_, two_) and not torch.equal(one_, other_)
+    for bad_ in (torch.zeros(3, dtype=torch.int64), torch.zeros(2, 0, dtype=torch.int64)):
+        with pytest.raises(ValueError, match="at least one token to start from"): m_.generate(bad_, 1)
 
 # %% ../book/07_gpt/text.ipynb #cb4de4a1
 def test_the_estimate_is_a_mean_in_eval_mode():

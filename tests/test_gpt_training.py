@@ -5,105 +5,92 @@ import pytest
 
 from zth.gpt.training import *
 
-# %% ../book/07_gpt/training.ipynb #d6d7e5bb
+# %% ../book/07_gpt/training.ipynb #9889670b
 import json
 import math
 import os
-import sys
+import signal
 import tempfile
+import unittest.mock
 from dataclasses import asdict, replace
 
 import pytest
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
-from zth.check import refuses, same
-from zth.data import sample_text, shakespeare
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from zth.check import same
+from zth.data import sample_text
+from zth.gpt.checkpoint import Checkpoint, load_model, save_model
+from zth.gpt.model import GPTConfig, GPTLanguageModel
+from zth.gpt.text import CharTokenizer, get_batch, split_text
+
+# a job in the background ignores ctrl-C, and the checks here press it
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 def gen(seed=1337):
     "A generator that starts from the seed of this lecture."
     return torch.Generator().manual_seed(seed)
 
-def canonical():
-    "Tiny Shakespeare; where it is not at hand, skip the test (or, on the page, None)."
-    if (found := shakespeare()).canonical: return found
-    if "PYTEST_CURRENT_TEST" in os.environ: pytest.skip("needs tiny Shakespeare")
-
 def tiny_text():
     "A short text that is always there."
     return sample_text()[:20_000]
 
-# %% ../book/07_gpt/training.ipynb #a115e7cf
-from importlib.util import find_spec
-
-def gpt2_of(model):
-    "GPT-2 of the transformers library with our weights; without it, skip (on the page, None)."
-    if find_spec("transformers") is None:
-        if "PYTEST_CURRENT_TEST" in os.environ: pytest.skip("needs transformers")
-        return None
-    from transformers import GPT2Config, GPT2LMHeadModel
-    c = model.config
-    theirs = GPT2LMHeadModel(GPT2Config(
-        vocab_size=c.vocab_size, n_positions=c.block_size, n_embd=c.n_embd, n_layer=c.n_layer,
-        n_head=c.n_head, activation_function="gelu", bos_token_id=0, eos_token_id=0)).eval()
-    theirs = theirs.to(model.lm_head.weight)  # the same type, before the weights go in
-    pairs = {"wte": "token_embedding_table", "wpe": "position_embedding_table", "ln_f": "ln_f"}
-    for k in range(c.n_layer):
-        pairs |= {f"h.{k}.{a}": f"blocks.{k}.{b}" for a, b in {
-            "ln_1": "ln1", "ln_2": "ln2", "attn.c_attn": "attn.qkv", "attn.c_proj": "attn.proj",
-            "mlp.c_fc": "ffwd.net.0", "mlp.c_proj": "ffwd.net.2"}.items()}
-    with torch.no_grad():
-        for there, here in pairs.items():
-            a, b = theirs.transformer.get_submodule(there), model.get_submodule(here)
-            a.weight.copy_(b.weight.T if ".c_" in there else b.weight)  # theirs are (in, out)
-            if hasattr(a, "bias"): a.bias.zero_() if b.bias is None else a.bias.copy_(b.bias)
-    return theirs
-
-# %% ../book/07_gpt/training.ipynb #5c3901b5
-import signal
-import subprocess
-import tempfile
-import unittest.mock
-
-import zth.gpt
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
-
 def net_(V=11, T=8, drop=0.0, layers=2, seed=3, bias=True, tied=False):
+    "A small model whose predictions are far from uniform."
     config = GPTConfig(V, T, layers, 2, 12, drop, bias, "gelu", tied)
     made = GPTLanguageModel(config, gen(seed))
     with torch.no_grad():
         for p in made.parameters():
-            if p.dim() > 1: p.mul_(12)  # far from uniform, and no token for ever
+            if p.dim() > 1: p.mul_(12)
     return made
 
-def run_(path=None, stop_at=None, resume=False, drop=0.2, shared=True, **more):
-    "A short training, which may be stopped by ctrl-C during a step."
-    torch.manual_seed(9 if not resume else 10)
-    g = gen(5) if not resume else gen(6)
-    tok = CharTokenizer(tiny_text())
-    data = torch.tensor(tok.encode(tiny_text()))
-    sizes = GPTConfig(tok.vocab_size, 8, 1, 2, 12, drop, True)
-    model = GPTLanguageModel(sizes, g if shared else None)
+# %% ../book/07_gpt/training.ipynb #da2af2c8
+class Rows_(list):
+    "A log that is kept in memory."
+    def row(self, **values): self.append(values)
+
+def run_(path=None, stop_at=None, resume=None, drop=0.2, number=signal.SIGINT, text=None, log=None,
+         **more):
+    "A short training, which may be stopped by a signal during a step."
+    torch.manual_seed(10 if resume else 9)  # what the caller draws plays no part
+    g = gen(6 if resume else 5)
+    text = text or tiny_text()
+    tok = CharTokenizer(text)
+    data = torch.tensor(tok.encode(text))
+    model = GPTLanguageModel(GPTConfig(tok.vocab_size, 8, 1, 2, 12, drop, True), gen(7))
     usual = dict(steps=10, batch_size=4, warmup=2, eval_every=4, eval_iters=2)
     config = TrainConfig(**{**usual, **more})
     calls, forward = [], model.logits
     def logits(idx):
         if model.training:
             calls.append(1)
-            if len(calls) == stop_at: signal.raise_signal(signal.SIGINT)
+            if len(calls) == stop_at: signal.raise_signal(number)
         return forward(idx)
     model.logits = logits
-    out = train(model, split_text(data), config, g, path, progress=False, resume=resume)
+    out = train(model, split_text(data), config, g, path, log, progress=False, resume=resume)
     weights = {n: p.detach().clone() for n, p in model.named_parameters()}
-    return model, weights, [{k: v for k, v in row.items() if k != "seconds"} for row in out], g
+    rows = [{k: v for k, v in row.items() if k != "seconds"} for row in out.history]
+    return out, weights, rows, g
 
-# %% ../book/07_gpt/training.ipynb #effb1aa6
-class Rows_(list):
-    "A log that is kept in memory."
-    def row(self, **values): self.append(values)
+# %% ../book/07_gpt/training.ipynb #dc8842d4
+def test_settings_out_of_range_are_refused_by_name():
+    wrong_ = dict(steps=[0, 10**10, 2.0, True, "9"], batch_size=[0, -1], lr=[0, -1e-3, math.inf, math.nan],
+                  min_lr=[-1e-9, 0.1, math.nan], warmup=[-1, 0.5], schedule=["linear", None],
+                  betas=[(0.9,), (0.9, 1.0), (-0.1, 0.9), 0.9, ("a", "b")], weight_decay=[-0.1, math.inf],
+                  clip=[-1, math.nan, math.inf], eval_every=[0], eval_iters=[0])
+    assert wrong_.keys() == asdict(TrainConfig()).keys()
+    for name_, values_ in wrong_.items():
+        for value_ in values_:
+            with pytest.raises(ValueError, match=f"^{name_} must be"): TrainConfig(**{name_: value_})
 
-# %% ../book/07_gpt/training.ipynb #f35ffad0
+# %% ../book/07_gpt/training.ipynb #0a77561d
+def test_settings_at_their_limits_are_fine():
+    assert TrainConfig(betas=[0.8, 0.9]).betas == (0.8, 0.9)  # as it comes from a file
+    assert TrainConfig(min_lr=0, clip=0, warmup=0, weight_decay=0).min_lr == 0
+
+# %% ../book/07_gpt/training.ipynb #03175480
 def test_learning_rate_climbs_and_comes_down():
     c_ = TrainConfig(steps=1000, warmup=100)
     rates_ = [learning_rate(k, c_) for k in range(1001)]
@@ -112,10 +99,15 @@ def test_learning_rate_climbs_and_comes_down():
     assert rates_[550] == pytest.approx((1e-3 + 1e-4) / 2)
     assert all(a < b for a, b in zip(rates_[:100], rates_[1:]))
     assert all(a > b for a, b in zip(rates_[100:], rates_[101:]))
+
+# %% ../book/07_gpt/training.ipynb #6ab721f1
+def test_learning_rate_without_its_parts():
+    c_ = TrainConfig(steps=1000, warmup=100)
+    assert learning_rate(1000, replace(c_, min_lr=0)) == pytest.approx(0)
     assert learning_rate(700, replace(c_, schedule="constant")) == 1e-3
     assert learning_rate(0, replace(c_, warmup=0)) == 1e-3
 
-# %% ../book/07_gpt/training.ipynb #1901fa08
+# %% ../book/07_gpt/training.ipynb #95c46563
 def test_decay_is_for_matrices():
     model_ = net_(tied=True)
     opt_ = make_optimizer(model_, TrainConfig(weight_decay=0.3))
@@ -123,158 +115,81 @@ def test_decay_is_for_matrices():
     for g_ in opt_.param_groups:
         assert all((p.dim() >= 2) == (g_["weight_decay"] > 0) for p in g_["params"])
     assert sum(len(g_["params"]) for g_ in opt_.param_groups) == len(list(model_.parameters()))
+
+# %% ../book/07_gpt/training.ipynb #fd3d2a9b
+def test_without_a_gradient_only_the_decay_is_left():
+    model_ = net_(tied=True)
     before_ = {n: p.detach().clone() for n, p in model_.named_parameters()}
     for p in model_.parameters(): p.grad = torch.zeros_like(p)
-    opt_.step()
-    for n, p in model_.named_parameters():  # without a gradient only the decay is left
+    make_optimizer(model_, TrainConfig(weight_decay=0.3)).step()
+    for n, p in model_.named_parameters():
         same(p.detach(), before_[n] * (1 - 1e-3 * 0.3 * (p.dim() >= 2)), tol=1e-6)
 
-# %% ../book/07_gpt/training.ipynb #6ff9c164
-def test_a_model_comes_back_from_its_file():
-    for more_ in (dict(tied=True, bias=False), dict(tied=False)):
-        with tempfile.TemporaryDirectory() as at_:
-            model_, path_ = net_(V=len(set(tiny_text())), **more_), os.path.join(at_, "m")
-            save_model(model_, path_, CharTokenizer(tiny_text()))
-            back_, tok_ = load_model(path_)
-            assert back_.config == model_.config and not back_.training
-            assert tok_.decode(tok_.encode("the lazy dog")) == "the lazy dog"
-            x_ = torch.randint(11, (2, 8), generator=gen())
-            assert torch.equal(back_.logits(x_), model_.eval().logits(x_))
-            assert (back_.lm_head.weight is back_.token_embedding_table.weight) == more_["tied"]
-            assert os.listdir(at_) == ["m"] and load_model(save_model(model_, path_))[1] is None
+# %% ../book/07_gpt/training.ipynb #d4e4a8f3
+def test_the_plain_loop_of_the_lecture_is_a_setting():
+    data_ = torch.randint(11, (300,), generator=gen())
+    mine_, theirs_ = net_(drop=0.2), net_(drop=0.2)
+    how_ = TrainConfig(5, lr=0.01, warmup=0, schedule="constant", clip=0, weight_decay=0.01,
+                       betas=(0.9, 0.999))
+    g_, opt_ = gen(2), torch.optim.AdamW(mine_.parameters(), lr=0.3)  # the loop sets the step size
+    torch.manual_seed(4)
+    got_ = [l for _, l in training_steps(mine_, lambda: get_batch(data_, 3, 8, g_), how_, opt_)]
+    g_, opt_ = gen(2), torch.optim.AdamW(theirs_.parameters(), lr=0.01)
+    torch.manual_seed(4)
+    for loss_ in got_:
+        want_ = theirs_(*get_batch(data_, 3, 8, g_))[1]
+        opt_.zero_grad()
+        want_.backward()
+        opt_.step()
+        same(loss_, want_.detach(), tol=0)
+    assert all(torch.equal(a, b) for a, b in zip(mine_.parameters(), theirs_.parameters()))
 
-# %% ../book/07_gpt/training.ipynb #73250570
-def test_what_is_no_model_is_refused_by_name():
-    with tempfile.TemporaryDirectory() as at_:
-        path_ = os.path.join(at_, "m")
-        whole_ = open(save_model(net_(), path_), "rb").read()
-        for cut_ in (0, 5, 100, len(whole_) // 2, len(whole_) - 1):
-            open(path_, "wb").write(whole_[:cut_])
-            with pytest.raises(ValueError, match="m is damaged, or no safetensors"): load_model(path_)
-        for header_ in (None, {"zth": "[]"}, {"zth": '{"kind": "names"}'}, {"zth": "{"}):
-            save_file({"a": torch.ones(2)}, path_, metadata=header_)
-            with pytest.raises(ValueError, match="holds no GPT of this package"): load_model(path_)
-        open(path_, "wb").write(whole_)
-        tensors_ = load_file(path_)
-        about_ = {"kind": "zth.gpt", "config": asdict(net_().config), "chars": None}
-        for change_, said_ in [({"model.ln_f.weight": None}, "model.ln_f.weight is missing"),
-                               ({"model.ln_f.bias": torch.ones(3)}, r"shape \(3,\), expected \(12,\)")]:
-            kept_ = {k: t for k, t in {**tensors_, **change_}.items() if t is not None}
-            save_file(kept_, path_, metadata={"zth": json.dumps(about_)})
-            with pytest.raises(ValueError, match="is damaged.*" + said_): load_model(path_)
-        with pytest.raises(FileNotFoundError, match="no such file"): load_model(path_ + "2")
-        with pytest.raises(ValueError, match="is a folder"): load_model(at_)
-        with pytest.raises(TypeError, match="not BigramLanguageModel"):
-            save_model(BigramLanguageModel(3), path_)
+# %% ../book/07_gpt/training.ipynb #4151a16a
+row_ = torch.arange(9).repeat(4, 1)
+def fitted_(steps, start=0, model=None):
+    model = model or GPTLanguageModel(GPTConfig(9, 8, 1, 2, 16, 0.0), gen())
+    how = TrainConfig(steps=steps, lr=0.01, min_lr=0.001, warmup=5)
+    done = []
+    for step, loss in training_steps(model, lambda: (row_[:, :-1], row_[:, 1:]), how, start=start):
+        assert model.training and not loss.requires_grad
+        model.eval()  # the next step trains in train mode all the same
+        done.append((step, loss.item()))
+    return model, done
 
-# %% ../book/07_gpt/training.ipynb #204542f0
-def test_a_failed_write_leaves_the_old_file():
-    with tempfile.TemporaryDirectory() as at_:
-        path_ = os.path.join(at_, "m")
-        old_ = open(save_model(net_(seed=1), path_), "rb").read()
-        with unittest.mock.patch("os.replace", side_effect=OSError(28, "No space left on device")):
-            with pytest.raises(OSError, match="No space"): save_model(net_(seed=2), path_)
-        assert open(path_, "rb").read() == old_ and os.listdir(at_) == ["m"]
+# %% ../book/07_gpt/training.ipynb #3e329a11
+def test_the_loop_learns_and_repeats_itself():
+    net_1_, done_ = fitted_(60)
+    assert [step for step, _ in done_] == [*range(1, 61)] and fitted_(60)[1] == done_
+    assert abs(done_[0][1] - math.log(9)) < 0.2 and done_[-1][1] < 0.1
+    assert torch.equal(net_1_(row_[:, :-1])[0].argmax(-1), row_[:, 1:])
 
-# %% ../book/07_gpt/training.ipynb #ddc2ced1
-def test_a_resumed_run_is_the_same_to_the_bit():
-    for shared_ in (True, False):
-        _, want_, looks_, g_ = run_(shared=shared_)
-        assert [row["step"] for row in looks_] == [0, 4, 8, 10]
-        assert set(looks_[0]) == {"step", "train", "val", "lr"}
-        for stop_ in (1, 4, 7):
-            with tempfile.TemporaryDirectory() as at_:
-                path_ = os.path.join(at_, "run")
-                model_, _, some_, _ = run_(path_, stop_, shared=shared_)
-                assert model_.interrupted and len(some_) < 4 and os.listdir(at_) == ["run"]
-                model_, got_, all_, h_ = run_(path_, resume=True, shared=shared_)
-                assert not model_.interrupted and all_ == looks_
-                assert all(torch.equal(got_[n], want_[n]) for n in want_)
-                assert torch.equal(g_.get_state(), h_.get_state())
+# %% ../book/07_gpt/training.ipynb #e5fce9f3
+def test_the_loop_continues_where_it_is_told_to():
+    assert [s for s, _ in fitted_(60, 58)[1]] == [59, 60]
+    assert fitted_(60, 60)[1] == []
 
-# %% ../book/07_gpt/training.ipynb #dafb58ba
-def test_a_second_ctrl_c_strikes_at_once_and_the_file_stays():
-    class Twice_(GPTLanguageModel):
-        "Presses ctrl-C twice in its sixth step."
-        count = 0
-        def forward(self, idx, targets=None):
-            self.count += self.training
-            if self.count == 6: signal.raise_signal(signal.SIGINT), signal.raise_signal(signal.SIGINT)
-            return super().forward(idx, targets)
-    data_ = torch.randint(28, (300,), generator=gen())
-    before_ = signal.getsignal(signal.SIGINT)
-    with tempfile.TemporaryDirectory() as at_:
-        path_ = os.path.join(at_, "run")
-        with pytest.raises(KeyboardInterrupt):
-            train(Twice_(GPTConfig(28, 8, 1, 2, 12, 0.0)), split_text(data_),
-                  TrainConfig(steps=9, eval_every=4, eval_iters=1), gen(), path_, progress=False)
-        assert signal.getsignal(signal.SIGINT) is before_ and os.listdir(at_) == ["run"]
-        assert json.loads(safe_open(path_, "pt").metadata()["zth"])["step"] == 4
+# %% ../book/07_gpt/training.ipynb #ccb4295a
+def test_a_loss_of_ones_own_is_trained():
+    model_, seen_ = net_(), []
+    def loss_of_(model, x, y):
+        seen_.append((x.shape, y.shape))
+        return model(x)[0].square().mean()  # make all logits small
+    draw_ = lambda: get_batch(torch.arange(99) % 11, 2, 8, gen())
+    done_ = [l.item() for _, l in training_steps(model_, draw_, TrainConfig(30, warmup=0, lr=0.03),
+                                                 loss_of=loss_of_)]
+    assert done_[-1] < done_[0] / 2 and set(seen_) == {((2, 8), (2, 8))}
 
-# %% ../book/07_gpt/training.ipynb #29610242
-def test_a_run_that_cannot_go_on_says_why():
-    with tempfile.TemporaryDirectory() as at_:
-        path_ = os.path.join(at_, "run")
-        run_(path_)
-        with pytest.raises(ValueError, match="trained with lr=0.001, not 0.002"):
-            run_(path_, resume=True, lr=0.002)
-        with pytest.raises(ValueError, match="trained with dropout=0.2, not 0.1"):
-            run_(path_, resume=True, drop=0.1)
-        with pytest.raises(ValueError, match="another number of random generators"):
-            run_(path_, resume=True, shared=False)
-        assert [row["step"] for row in run_(path_, resume=True, steps=14)[2]] == [0, 4, 8, 10, 12, 14]
-        save_model(net_(), path_)
-        with pytest.raises(ValueError, match="no run to resume"): run_(path_, resume=True)
-        with pytest.raises(FileNotFoundError): run_(path_ + "2", resume=True)
-    with pytest.raises(ValueError, match="needs the path"): run_(resume=True)
-    with pytest.raises(FloatingPointError, match="try a smaller lr"): run_(lr=1e30, clip=0.0, warmup=0)
-    for bad_ in (dict(schedule="linear"), dict(steps=0), dict(eval_every=0)):
-        with pytest.raises(ValueError, match=next(iter(bad_))): TrainConfig(**bad_)
-
-# %% ../book/07_gpt/training.ipynb #a27a9992
-def test_a_damaged_state_of_the_optimizer_is_refused():
-    with tempfile.TemporaryDirectory() as at_:
-        path_ = os.path.join(at_, "run")
-        run_(path_)
-        with safe_open(path_, "pt") as file_:
-            tensors_ = {k_: file_.get_tensor(k_) for k_ in file_.keys()}
-            header_ = file_.metadata()
-        first_ = next(k_ for k_ in tensors_ if k_.startswith("optimizer.exp_avg."))
-        for its_ in (torch.ones(2, 2), tensors_[first_].long(), None):
-            kept_ = {k_: t_ for k_, t_ in {**tensors_, first_: its_}.items() if t_ is not None}
-            save_file(kept_, path_, metadata=header_)
-            with pytest.raises(ValueError, match="run is damaged"): run_(path_, resume=True)
-
-# %% ../book/07_gpt/training.ipynb #89a52adb
-def test_what_generates_and_what_reads_gives_the_mode_back():
-    model_, long_ = net_(), torch.zeros(1, 99, dtype=torch.int64)
-    for look_ in (attention_maps, stream_states):
-        for mode_ in (True, False):
-            with pytest.raises(ValueError, match="at most 8"): look_(model_.train(mode_), long_)
-            assert model_.training == mode_
-    for bad_ in (dict(max_new_tokens=-1), dict(max_new_tokens=3, temperature=-1.0)):
-        with pytest.raises(ValueError, match="max_new_tokens|temperature"):
-            model_.generate(long_[:, :2], **bad_)
-    row_ = torch.randint(11, (1, 3), generator=gen())
-    cold_, zero_ = (model_.generate(row_, 6, temperature=t_) for t_ in (1e-12, 0.0))
-    assert torch.equal(cold_, zero_)
-    memory_ = model_.new_cache(1)
-    model_.eval().read(row_, memory_)
-    for text_ in (row_, row_.expand(2, 3)):
-        with pytest.raises(ValueError, match="the cache has read 3 tokens"): model_.read(text_, memory_)
-
-# %% ../book/07_gpt/training.ipynb #8c9b9435
+# %% ../book/07_gpt/training.ipynb #b99957b2
 def test_training_is_the_loop_written_out():
-    rows_ = []
-    class Log_: row = staticmethod(lambda **values: rows_.append(values))
     data_ = torch.randint(11, (300,), generator=gen())
     config_ = TrainConfig(6, 3, lr=0.01, warmup=2, eval_every=3, eval_iters=2, clip=0.5)
     mine_, theirs_ = net_().double(), net_().double()
-    history_ = train(mine_, {"train": data_}, config_, gen(2), log=Log_, progress=False)
+    train(mine_, {"train": data_}, config_, gen(2), progress=False)
     g_, opt_ = gen(2), torch.optim.AdamW([
         {"params": [p for p in theirs_.parameters() if p.dim() > 1], "weight_decay": 0.1},
         {"params": [p for p in theirs_.parameters() if p.dim() < 2], "weight_decay": 0.0}],
         betas=(0.9, 0.99))
+    torch.randint(2**62, (1,), generator=g_)  # the seed of the dropout
     for step_ in range(6):
         for group_ in opt_.param_groups: group_["lr"] = learning_rate(step_, config_)
         x_, y_ = get_batch(data_, 3, 8, g_)
@@ -285,31 +200,155 @@ def test_training_is_the_loop_written_out():
         opt_.step()
     for a_, b_ in zip(mine_.parameters(), theirs_.parameters()):
         same(a_.detach(), b_.detach(), tol=1e-9)
-    assert [row["step"] for row in history_] == [0, 3, 6] == [row["step"] for row in rows_]
 
-# %% ../book/07_gpt/training.ipynb #5a16b364
-def test_fit_batches_learns_and_repeats():
-    row_ = torch.arange(9).repeat(4, 1)
-    def fitted_(steps):
-        net_ = GPTLanguageModel(GPTConfig(9, 8, 1, 2, 16, 0.0), gen())
-        how_ = TrainConfig(steps=steps, lr=0.01, min_lr=0.001, warmup=5, eval_every=25)
-        return net_, fit_batches(net_, lambda: (row_[:, :-1], row_[:, 1:]), how_,
-                                 lambda step: looks_.append((step, net_.training)))
-    looks_ = []
-    net_, losses_ = fitted_(60)
-    assert looks_ == [(25, False), (50, False)]
-    assert losses_.shape == (60,) and not losses_.requires_grad and not net_.training
-    assert abs(losses_[0] - math.log(9)) < 0.2 and losses_[-1] < 0.1
-    assert torch.equal(net_(row_[:, :-1])[0].argmax(-1), row_[:, 1:])
-    same(fitted_(20)[1][0], losses_[0], tol=0)
+# %% ../book/07_gpt/training.ipynb #8e7b285d
+def test_every_evaluation_is_a_row_of_the_log():
+    log_, config_ = Rows_(), TrainConfig(6, 3, warmup=2, eval_every=4, eval_iters=2)
+    out = train(net_(), {"train": torch.arange(300) % 11}, config_, gen(2), log=log_, progress=False)
+    assert [row["step"] for row in out.history] == [0, 4, 6] == [row["step"] for row in log_]
+    assert set(log_[0]) == {"kind", "step", "train", "lr", "seconds"} and out.steps == 6
 
-# %% ../book/07_gpt/training.ipynb #24b6510a
+# %% ../book/07_gpt/training.ipynb #4dacc3eb
+def test_a_resumed_run_is_the_same_to_the_bit():
+    _, want_, rows_, g_ = run_()
+    assert [row["step"] for row in rows_] == [0, 4, 8, 10]
+    assert set(rows_[0]) == {"step", "train", "val", "lr"}
+    for stop_, number_ in ((1, signal.SIGINT), (4, signal.SIGTERM), (7, signal.SIGINT)):
+        with tempfile.TemporaryDirectory() as at_:
+            path_ = os.path.join(at_, "run")
+            out, _, some_, _ = run_(path_, stop_, number=number_)
+            assert out.interrupted and out.steps == stop_ and os.listdir(at_) == ["run"]
+            assert some_ == rows_[:1 + stop_ // 4]
+            opened_ = Checkpoint(path_) if stop_ == 4 else True
+            out, got_, all_, h_ = run_(path_, resume=opened_)
+            assert not out.interrupted and out.steps == 10 and all_ == rows_
+            assert all(torch.equal(got_[n], want_[n]) for n in want_)
+            assert torch.equal(g_.get_state(), h_.get_state())
+
+# %% ../book/07_gpt/training.ipynb #233ce3da
+def test_a_second_ctrl_c_strikes_at_once_and_the_file_stays():
+    class Twice_(GPTLanguageModel):
+        count = 0  # in its sixth step it presses ctrl-C twice
+        def forward(self, idx, targets=None):
+            self.count += self.training
+            if self.count == 6:
+                for _ in range(2): signal.raise_signal(signal.SIGINT)
+            return super().forward(idx, targets)
+    data_ = torch.randint(28, (300,), generator=gen())
+    before_ = signal.getsignal(signal.SIGINT)
+    with tempfile.TemporaryDirectory() as at_:
+        path_ = os.path.join(at_, "run")
+        with pytest.raises(KeyboardInterrupt):
+            train(Twice_(GPTConfig(28, 8, 1, 2, 12, 0.0)), split_text(data_),
+                  TrainConfig(steps=9, eval_every=4, eval_iters=1), gen(), path_, progress=False)
+        assert signal.getsignal(signal.SIGINT) is before_ and os.listdir(at_) == ["run"]
+        assert Checkpoint(path_).step == 4
+
+# %% ../book/07_gpt/training.ipynb #b02a70be
+def test_a_run_that_cannot_go_on_says_why():
+    with tempfile.TemporaryDirectory() as at_:
+        path_ = os.path.join(at_, "run")
+        run_(path_)
+        with pytest.raises(ValueError, match="trained with lr=0.001, not 0.002"):
+            run_(path_, resume=True, lr=0.002)
+        with pytest.raises(ValueError, match="trained with dropout=0.2, not 0.1"):
+            run_(path_, resume=True, drop=0.1)
+        with pytest.raises(ValueError, match="trained on another text"):
+            run_(path_, resume=True, text=tiny_text() + tiny_text()[:100])
+
+# %% ../book/07_gpt/training.ipynb #1b2e03fb
+def test_a_run_can_be_made_longer():
+    with tempfile.TemporaryDirectory() as at_:
+        path_ = os.path.join(at_, "run")
+        run_(path_)
+        assert [row["step"] for row in run_(path_, resume=True, steps=14)[2]] == [0, 4, 8, 10, 12, 14]
+        assert run_(path_, resume=True, steps=14)[0].steps == 14  # nothing is left to do
+
+# %% ../book/07_gpt/training.ipynb #7826c21f
+def test_what_is_no_run_cannot_be_resumed():
+    with tempfile.TemporaryDirectory() as at_:
+        path_ = save_model(net_(), os.path.join(at_, "run"))
+        with pytest.raises(ValueError, match="no run to resume"): run_(path_, resume=True)
+        with pytest.raises(FileNotFoundError): run_(path_.with_name("2"), resume=True)
+    with pytest.raises(ValueError, match="needs the path"): run_(resume=True)
+
+# %% ../book/07_gpt/training.ipynb #0b5a3cb5
+def test_a_damaged_plan_is_refused():
+    with tempfile.TemporaryDirectory() as at_:
+        path_ = os.path.join(at_, "run")
+        run_(path_)
+        tensors_, about_ = load_file(path_), json.loads(safe_open(path_, "pt").metadata()["zth"])
+        assert TrainConfig.saved_in(Checkpoint(path_)).eval_every == 4
+        for change_ in (dict(lr=-1), dict(lr="much"), dict(speed=3), dict(betas=7)):
+            odd_ = {**about_, "train": {**about_["train"], **change_}}
+            save_file(tensors_, path_, metadata={"zth": json.dumps(odd_)})
+            with pytest.raises(ValueError, match="run is damaged"): run_(path_, resume=True)
+
+# %% ../book/07_gpt/training.ipynb #302bae79
+def test_a_run_that_diverges_stops_and_keeps_its_file():
+    with tempfile.TemporaryDirectory() as at_:
+        path_ = os.path.join(at_, "run")
+        with pytest.raises(FloatingPointError, match="try a smaller lr"):
+            run_(path_, lr=1e30, clip=0.0, warmup=0)
+        assert Checkpoint(path_).step == 0
+
+# %% ../book/07_gpt/training.ipynb #b47bcf28
+class Full_:
+    "A log on a disk that is full from the second row on."
+    count = 0
+    def row(self, **values):
+        self.count += 1
+        if self.count == 2: raise OSError(28, "No space left on device")
+
+# %% ../book/07_gpt/training.ipynb #e67aae67
+def test_a_report_that_fails_costs_no_state():
+    with tempfile.TemporaryDirectory() as at_:
+        path_ = os.path.join(at_, "run")
+        with pytest.raises(OSError, match="No space"): run_(path_, log=Full_())
+        assert Checkpoint(path_).step == 4 and len(Checkpoint(path_).history) == 2
+        assert run_(path_, resume=True)[2] == run_()[2]
+
+# %% ../book/07_gpt/training.ipynb #a881ad1d
+def test_a_bar_that_cannot_be_printed_stops_nothing():
+    class Broken_:
+        encoding = "utf-8"
+        def write(self, text): raise BrokenPipeError(32, "Broken pipe")
+        def flush(self): raise BrokenPipeError(32, "Broken pipe")
+        def isatty(self): return True
+    for stderr_ in (Broken_(), None):
+        with unittest.mock.patch("sys.stderr", stderr_):
+            model_, data_ = net_(), torch.arange(300) % 11
+            out = train(model_, {"train": data_}, TrainConfig(4, 2, eval_iters=1), gen(), progress=True)
+        assert out.steps == 4
+
+# %% ../book/07_gpt/training.ipynb #effc934b
+def test_the_place_is_tested_before_the_first_step():
+    with tempfile.TemporaryDirectory() as at_:
+        model_, data_ = net_(), torch.arange(300) % 11
+        before_ = [p.detach().clone() for p in model_.parameters()]
+        for path_ in (os.path.join(at_, "no", "such", "folder"), at_):
+            with pytest.raises(OSError):
+                train(model_, {"train": data_}, TrainConfig(4), gen(), path_, progress=False)
+        assert all(torch.equal(a, b) for a, b in zip(before_, model_.parameters()))
+
+# %% ../book/07_gpt/training.ipynb #2a1b2bd3
+def test_training_leaves_the_callers_things_alone():
+    model_, data_ = net_(drop=0.2), torch.arange(300) % 11
+    model_.blocks[0].eval()
+    seen_ = [(type(m), m.training) for m in model_.modules()], set(vars(model_))
+    torch.manual_seed(3)
+    before_ = torch.get_rng_state()
+    train(model_, {"train": data_}, TrainConfig(3, 2, eval_iters=1), gen(), progress=False)
+    assert torch.equal(torch.get_rng_state(), before_)
+    assert ([(type(m), m.training) for m in model_.modules()], set(vars(model_))) == seen_
+
+# %% ../book/07_gpt/training.ipynb #346f2d71
 def test_loss_by_position_covers_the_text():
-    net_ = GPTLanguageModel(GPTConfig(5, 6, 1, 2, 8, 0.0), gen()).eval()
+    model_ = GPTLanguageModel(GPTConfig(5, 6, 1, 2, 8, 0.0), gen()).eval()
     data_ = torch.randint(0, 5, (50,), generator=gen())
-    out = loss_by_position(net_, data_, 6)
-    rows_ = [F.cross_entropy(net_(data_[None, i:i + 6])[0][0], data_[i + 1:i + 7], reduction="none")
+    out = loss_by_position(model_, data_, 6)
+    rows_ = [F.cross_entropy(model_(data_[None, i:i + 6])[0][0], data_[i + 1:i + 7], reduction="none")
              for i in range(0, 48, 6)]
     assert out.shape == (6,) and out.dtype == torch.float64 and not out.requires_grad
     same(out, torch.stack(rows_).double().mean(0).detach(), tol=1e-6)
-    with pytest.raises(ValueError, match="6 tokens are too few"): loss_by_position(net_, data_[:6], 6)
+    with pytest.raises(ValueError, match="6 tokens are too few"): loss_by_position(model_, data_[:6], 6)

@@ -780,8 +780,56 @@ def test_networks_can_be_copied_and_pickled():
         assert any(p.grad for p in twin.parameters()) and not any(p.grad for p in net.parameters())
         again = pickle.loads(pickle.dumps(net))
         assert [p.data for p in again.parameters()] == [p.data for p in net.parameters()]
-    with pytest.raises(TypeError, match="closures cannot be copied"):
-        copy.deepcopy(ClosureValue(1.0) + 1)
+    for twin in (copy.deepcopy, pickle.dumps):
+        with pytest.raises(TypeError, match="closures cannot be copied"): twin(ClosureValue(1.0) + 1)
+
+# %% ../book/01_micrograd.ipynb #1df0e15a
+def test_long_graphs_can_be_copied_and_pickled():
+    import copy, pickle
+    for n in (1_000, 30_000):
+        a = FastValue(1.0, label="a")
+        out = a
+        for _ in range(n // 2): out = out * 1.0 + 1.0
+        for twins in (copy.deepcopy([a, out]), pickle.loads(pickle.dumps([a, out]))):
+            b, twin = twins
+            assert twin is not out and twin.data == out.data and twin._level == n
+            twin.backward()
+            assert (a.grad, b.grad, b.label) == (0.0, 1.0, "a")
+
+# %% ../book/01_micrograd.ipynb #a6019682
+def test_a_copied_graph_keeps_its_shape_and_its_gradients():
+    import copy, pickle
+    a, c = FastValue(3.0, label="a"), FastValue(2.0)
+    b = a * c
+    own = FastValue(math.sin(b.data), (b,), "sin", _slopes=(math.cos(b.data),))
+    root = FastValue.dot([b, c], [b + 1, 0.5], a, "tanh") * b.exp() - own / b
+    root.label = "root"
+    root.backward()
+    def in_order(root):  # by the order of inputs: sets are in another order in each copy
+        order, seen, todo = [], set(), [(root, False)]
+        while todo:
+            v, done = todo.pop()
+            if done: order.append(v)
+            elif v not in seen:
+                seen.add(v)
+                todo += [(v, True), *((x, False) for x in v._args)]
+        return order
+    def facts(root):
+        order = in_order(root)
+        at = {v: i for i, v in enumerate(order)}
+        return [(v.data, v.grad, v._op, v.label, v._level, v._slopes, [at[x] for x in v._args])
+                for v in order]
+    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+        twin = pickle.loads(pickle.dumps(root, protocol))
+        assert facts(twin) == facts(root) and not set(in_order(twin)) & set(in_order(root))
+    twin, inner, leaf = copy.deepcopy((root, b, a))
+    assert facts(twin) == facts(root) and {inner, leaf} < set(in_order(twin))
+    before = [v.grad for v in in_order(root)]
+    for v in in_order(twin): v.grad = 0.0
+    twin.backward()
+    assert [v.grad for v in in_order(root)] == before == [v.grad for v in in_order(twin)]
+    shallow = copy.copy(root)
+    assert shallow is not root and shallow._args == root._args and facts(shallow) == facts(root)
 
 # %% ../book/01_micrograd.ipynb #e25ce12d
 def test_a_dropped_graph_frees_itself_without_the_collector():

@@ -218,8 +218,10 @@ def test_steps_by_hand_have_the_right_slope():
 def test_schedules_scale_the_step_size():
     assert step_sizes(0.1, 200_000)[99_999] == 0.1 and step_sizes(0.1, 200_000)[100_000] == 0.1 * 0.1
     assert step_sizes(3.0, 5, "constant") == [3.0] * 5
-    same(step_sizes(1.0, 4, "linear"), [1.0, 0.75, 0.5, 0.25])
+    same(list(step_sizes(1.0, 4, "linear")), [1.0, 0.75, 0.5, 0.25])
     assert step_sizes(0.1, 0) == []
+    long = step_sizes(0.1, 10**12)  # no list of a million million numbers
+    assert len(long) == 10**12 and long[-1] == 0.1 * 0.1 and long[5:7][1:] == [0.1]
     with pytest.raises(ValueError, match="one of constant, step, linear, not 'cosine'"):
         step_sizes(0.1, 10, "cosine")
     with pytest.raises(ValueError, match="steps must be at least 0, not -1"): step_sizes(0.1, -1)

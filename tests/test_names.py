@@ -8,11 +8,13 @@ from zth.names import *
 # %% ../book/appendix/names.ipynb #28e72561
 import math
 import os
+import signal
 import sys
 import subprocess
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
+from time import sleep
 from unittest import mock
 
 import pytest
@@ -21,8 +23,8 @@ from typer.testing import CliRunner
 
 from zth.bigram import BigramCounts, BigramNet, CharModel, CharVocab, InterpolatedCounts
 from zth.bigram import TrigramCounts
-from zth.cli import CommandError
 from zth.mlp import MLPLanguageModel
+from zth.terminal import CommandError
 from zth.wavenet import GRUModel, RowsModel, TransformerModel, WaveNetModel
 
 # %% ../book/appendix/names.ipynb #17389ed9
@@ -87,14 +89,18 @@ def test_words_are_read_line_by_line():
     with desk(words="\ufeffΩμέγα\r\n\n   \n  άλφα  \nάλφα\nNew York\na") as at:
         assert read_words("words.txt") == ["Ωμέγα", "άλφα", "άλφα", "New York", "a"]
         assert read_words(at / "words.txt") == read_words("words.txt")
+    with desk(words="a\u2028b\x85c\nd\x0ce\x1cf\rg\n"): assert read_words("words.txt") == [
+        "a\u2028b\x85c", "d\x0ce\x1cf", "g"]
 
 # %% ../book/appendix/names.ipynb #ade2c65e
 def test_what_is_wrong_with_a_file_is_said_in_one_line():
     wrong = {"none.txt": "none.txt: there is no such file", ".": ". is a folder, not a file",
              "empty.txt": "empty.txt holds no words: expected one in each line",
              "blank.txt": "blank.txt holds no words: expected one in each line",
-             "latin.txt": "latin.txt is not a text file in UTF-8"}
+             "latin.txt": "latin.txt is not a text file in UTF-8 (byte 2)",
+             "wide.txt": "wide.txt looks like UTF-16 or UTF-32: save it as UTF-8"}
     with desk(empty="", blank="\n \n\t\n"):
+        Path("wide.txt").write_text("ada\n", "utf-16-le")
         Path("latin.txt").write_bytes("Zoë\n".encode("latin-1"))
         for name, said in wrong.items():
             with pytest.raises(CommandError) as e: read_words(name)
@@ -291,17 +297,34 @@ def test_empty_words_are_drawn_again():
 
 # %% ../book/appendix/names.ipynb #011e056b
 def test_the_place_of_the_model_is_checked():
-    wrong = {"no/m": "--out no/m: there is no folder no", ".": "--out . is a folder; name a file in it",
-             "w.txt": "--out w.txt is there already and is no model; choose another name"}
     with desk(w="ada\n") as at:
-        for out, said in wrong.items():
-            with pytest.raises(CommandError) as e: check_out(out)
-            assert str(e.value) == said
         BigramCounts().fit(["ada"]).save("m")
-        check_out("m"), check_out(at / "new")
-        with mock.patch("tempfile.TemporaryFile", side_effect=PermissionError(13, "Permission denied")):
-            with pytest.raises(CommandError, match="^--out new: Permission denied$"): check_out("new")
-        assert sorted(p.name for p in at.iterdir()) == ["m", "w.txt"]
+        before = Path("m").read_bytes()
+        for out, said in {"no/m": "there is no folder no", ".": "is a folder; name a file in it",
+                          "w.txt": "is there already and is no model; choose another name",
+                          "m": "is there already: --force replaces it"}.items():
+            status, printed, err = call("train", "w.txt", "--out", out)
+            assert (status, printed) == (1, "") and err.startswith(f"zth: --out {out}") and said in err
+        assert Path("m").read_bytes() == before and len(list(at.iterdir())) == 2
+        assert call("train", "w.txt", "--out", "m", "--force", "--model", "trigram", "-q") == (0, "", "")
+        assert type(load_model("m")) is TrigramCounts
+
+# %% ../book/appendix/names.ipynb #919a8b5c
+def test_room_for_a_network_is_asked_for_before_it_is_trained():
+    import zth.names as module
+    words, v = ISLANDS[:20], vocabulary(ISLANDS)
+    with desk() as at, mock.patch("zth.terminal.reserve") as asked:
+        for name, options in {"mlp": {"hidden": 9}, "gru": {"hidden": 9}, "bigram": {}}.items():
+            module._prepare("m", False, words, name, v, options)
+            model = train_words(words, name, v, **options, **{"steps": 1} if options else {})
+            size = model.save("m").stat().st_size
+            assert size < asked.call_args[0][1] < 2 * size + 8192 or name == "bigram"
+            Path("m").unlink()
+        assert asked.call_args[0][1] == 1
+        with pytest.raises(CommandError, match="would be too large"):
+            module._prepare("m", False, words, "mlp", v, {"hidden": 10**9})
+        with mock.patch("zth.terminal.free_memory", lambda: 10**4), pytest.raises(CommandError, match="GB of"):
+            module._prepare("m", False, words, "gru", v, {})
 
 # %% ../book/appendix/names.ipynb #959604dd
 def test_what_is_no_model_is_refused():
@@ -313,7 +336,7 @@ def test_what_is_no_model_is_refused():
             with pytest.raises(CommandError) as e: load_model(name)
             assert str(e.value) == f"{name} is not a model that zth has saved"
         with pytest.raises(CommandError, match="^gone: there is no such file$"): load_model("gone")
-        with pytest.raises(CommandError, match="is a folder"): load_model(at)
+        with pytest.raises(CommandError, match="is a folder, not a model$"): load_model(at)
 
 # %% ../book/appendix/names.ipynb #1b5cf3ce
 def test_training_makes_a_model_that_can_be_loaded():
@@ -324,7 +347,8 @@ def test_training_makes_a_model_that_can_be_loaded():
         want = train_words(split_parts(ISLANDS)["train"], "interpolated", vocabulary(ISLANDS), order=4)
         assert repr(load_model("m")) == repr(want) == "InterpolatedCounts(order=4, discount=0.75)"
         assert load_model("m").nll(ISLANDS) == want.nll(ISLANDS)
-        assert "the model is in m\nit writes: " in out and len(out.splitlines()[-1].split(", ")) == 5
+        assert "\nthe model is in m\n\nInterpolatedCounts(" in out and "\n\nit writes: " in out
+        assert len(out.splitlines()[-1].split(", ")) == 5
         assert sorted(p.name for p in at.iterdir()) == ["islands.txt", "m"]
 
 # %% ../book/appendix/names.ipynb #c441bf26
@@ -332,7 +356,7 @@ def test_each_model_can_be_trained_sampled_and_measured():
     with desk(islands="\n".join(ISLANDS)):
         for name in MODELS:
             steps = ("--steps", 60) if "steps" in options_of(name) else ()
-            assert call("train", "islands.txt", "--model", name, "-q", *steps) == (0, "", "")
+            assert call("train", "islands.txt", "--model", name, "-q", "--force", *steps) == (0, "", "")
             assert type(load_model("names.safetensors")).__name__ == MODELS[name].__name__
             status, out, err = call("sample", "names.safetensors", "-n", 3)
             assert (status, err, len(out.splitlines())) == (0, "", 3)
@@ -343,7 +367,7 @@ def test_each_model_can_be_trained_sampled_and_measured():
 def test_the_test_part_is_measured_when_asked():
     with desk(islands="\n".join(ISLANDS), few="ada\nbo\n"):
         assert "TEST" in call("train", "islands.txt", "--test", "--steps", 60)[1]
-        status, out, err = call("train", "few.txt", "--test", "--model", "bigram")
+        status, out, err = call("train", "few.txt", "--test", "--model", "bigram", "--force")
         assert status == 0 and "too few to set any aside" in out and "TRAIN" in out
         assert "TEST" not in out and "DEV" not in out
 
@@ -378,7 +402,7 @@ def test_an_infinite_dev_loss_is_no_failure():
                for line in out.splitlines()) == 1
 
 # %% ../book/appendix/names.ipynb #1f34dca7
-class Stopped(BigramCounts):
+class Slow(BigramCounts):
     "Training that is interrupted before there is anything to keep."
     def fit(self, words, vocab=None): raise KeyboardInterrupt
 
@@ -395,21 +419,21 @@ def fakes(**fake):
 
 # %% ../book/appendix/names.ipynb #bb2c20ee
 def test_an_interrupt_without_a_model_writes_nothing():
-    with desk(words="ada\nbo\n") as at, fakes(slow=Stopped):
+    with desk(words="ada\nbo\n") as at, fakes(slow=Slow):
         status, out, err = call("train", "words.txt", "--model", "slow", "--out", "m")
         assert status == 130 and "Traceback" not in err
-        assert err == "zth names train: stopped before there was a model; m is not written\n"
+        assert err == "zth: stopped before there was a model; m is not written\n"
         assert [p.name for p in at.iterdir()] == ["words.txt"]
 
 # %% ../book/appendix/names.ipynb #800e5f97
 def test_an_interrupt_leaves_the_older_model_as_it_was():
-    with desk(words="ada\nbo\n") as at, fakes(slow=Stopped):
+    with desk(words="ada\nbo\n") as at, fakes(slow=Slow):
         call("train", "words.txt", "--model", "bigram", "--out", "m")
         before = Path("m").read_bytes()
-        status, out, err = call("train", "words.txt", "--model", "slow", "--out", "m")
+        status, out, err = call("train", "words.txt", "--model", "slow", "--out", "m", "--force")
         assert status == 130 and err.endswith("m is as it was\n") and Path("m").read_bytes() == before
         with mock.patch("safetensors.torch.save", side_effect=KeyboardInterrupt):
-            assert call("train", "words.txt", "--model", "bigram", "--out", "m")[0] == 130
+            assert call("train", "words.txt", "--model", "bigram", "--out", "m", "--force")[0] == 130
         assert Path("m").read_bytes() == before and len(list(at.iterdir())) == 2
 
 # %% ../book/appendix/names.ipynb #58aae150
@@ -417,7 +441,7 @@ def test_an_interrupt_keeps_the_best_model():
     with desk(islands="\n".join(ISLANDS)), fakes(kept=Caught):
         status, out, err = call("train", "islands.txt", "--model", "kept", "--out", "m")
         assert (status, err) == (0, "")
-        assert "stopped by ctrl-C after 7 steps; the best model up to then is in m\n" in out
+        assert "stopped after 7 steps; the best model up to then is in m\n" in out
         assert Caught.dev == split_parts(ISLANDS)["dev"]
         assert load_model("m").nll(ISLANDS) > 0
 
@@ -431,7 +455,7 @@ def test_an_interrupt_of_the_network():
         yield from real(*args, **kwargs)
     with desk(islands="\n".join(ISLANDS)) as at, mock.patch("zth.mlp.train_chunks", chunks):
         for n, status, said in [(1, 130, "stopped before there was a model; m is not written"),
-                                (4, 0, "ctrl-C after 30 steps; the best model up to then is in m")]:
+                                (4, 0, "stopped after 30 steps; the best model up to then is in m")]:
             calls.clear()
             stop[0] = n
             got, out, err = call("train", "islands.txt", "--model", "mlp", "--out", "m")
@@ -453,7 +477,7 @@ def test_an_interrupt_of_the_networks_of_chapter_6():
     with desk(islands="\n".join(ISLANDS)) as at, mock.patch("zth.wavenet.train_rows", until):
         for stop[0], status, said in [
                 (0, 130, "stopped before there was a model; m is not written"),
-                (35, 0, "ctrl-C after 35 steps; the best model up to then is in m")]:
+                (35, 0, "stopped after 35 steps; the best model up to then is in m")]:
             got, out, err = call("train", "islands.txt", "--model", "gru", "--out", "m", "--hidden", 9)
             assert got == status and said in out + err and Path("m").exists() == (status == 0)
         assert sorted(p.name for p in at.iterdir()) == ["islands.txt", "m"]
@@ -553,6 +577,10 @@ WRONG = {
     ("train", "words.txt", "--model", "wavenet", "--batch", "1"): (1, "must be at least 2"),
     ("train", "words.txt", "--model", "lstm", "--hidden", "2000", "--batch", "60000"):
         (1, "a batch of 60,000 words is too large"),
+    ("train", "words.txt", "--out", "m"): (1, "--out m is there already: --force replaces it"),
+    ("train", "nul.txt"): (1, "nul.txt is not a text file: byte 8 is NUL"),
+    ("sample", "."): (1, ". is a folder, not a model"),
+    ("eval", ".", "words.txt"): (1, ". is a folder, not a model"),
     ("sample", "words.txt"): (1, "words.txt is not a model that zth has saved"),
     ("sample", "gone"): (1, "gone: there is no such file"),
     ("sample", "m", "--new", "gone.txt"): (1, "gone.txt: there is no such file"),
@@ -567,8 +595,26 @@ def trouble():
     "A desk with a model and with files that are wrong in several ways."
     with desk(words="ada\nbo\n", empty="", greek="Κως\n") as at:
         Path("latin.txt").write_bytes("Zoë\n".encode("latin-1"))
+        Path("nul.txt").write_bytes(b"ada\nbob\n\0")
         BigramCounts().fit(["ada", "bo"]).save("m")
         yield at
+
+# %% ../book/appendix/names.ipynb #a8bde7af
+def test_numbers_that_are_too_large_are_refused_at_once():
+    from time import perf_counter
+    HUGE = {("--layers", 1_000_000, "--model", "transformer"): 2, ("--hidden", 1_000_000_000): 2,
+            ("--hidden", 1_000_000, "--embedding", 100): 1, ("--embedding", 1_000_000): 1, ("--steps", 999_999_999_999): 2,
+            ("--lr", -1): 2, ("--lr", "nan"): 2, ("--lr", "inf"): 2, ("--block", 10**15): 2,
+            ("--order", 10**9, "--model", "interpolated"): 2, ("--smoothing", "nan", "--model", "bigram"): 2,
+            ("--hidden", 1_000_000, "--model", "lstm"): 1, ("--batch", 10**9): 2, ("--seed", -1): 2,
+            ("--heads", 10**9, "--model", "transformer"): 2}
+    with desk(islands="\n".join(ISLANDS)) as at:
+        for args, status in HUGE.items():
+            start = perf_counter()
+            got, out, err = call("train", "islands.txt", *args)
+            assert (got, out) == (status, "") and err.count("\n") == 1 and err.startswith("zth"), (args, err)
+            assert args[0] in err or "too large" in err and perf_counter() - start < 5, (args, err)
+        assert [p.name for p in at.iterdir()] == ["islands.txt"]
 
 # %% ../book/appendix/names.ipynb #55c132a8
 def test_every_mistake_is_one_line_and_leaves_no_file():
@@ -583,7 +629,7 @@ def test_every_mistake_is_one_line_and_leaves_no_file():
 
 # %% ../book/appendix/names.ipynb #41650941
 def test_the_place_is_checked_before_the_training():
-    with desk(words="ada\nbo\n"), fakes(slow=Stopped):
+    with desk(words="ada\nbo\n"), fakes(slow=Slow):
         status, out, err = call("train", "words.txt", "--model", "slow", "--out", "no/m")
         assert (status, out) == (1, "") and "there is no folder no" in err
 
@@ -595,15 +641,52 @@ def test_a_bug_keeps_its_traceback():
         call("train", "words.txt", "--model", "buggy")
 
 # %% ../book/appendix/names.ipynb #85d8251c
+PROGRAM = [sys.executable, "-c", "from zth.cli import main; main()", "names"]
+
+def program(*args, stdout=subprocess.PIPE, **env):
+    "Runs `zth names` as a program; gives its status, output and errors as bytes."
+    done = subprocess.run([*PROGRAM, *args], stdout=stdout, stderr=subprocess.PIPE, timeout=120,
+                          env={**os.environ, "PYTHONUTF8": "1", **env})
+    return done.returncode, done.stdout, done.stderr
+
+# %% ../book/appendix/names.ipynb #fba2e47c
 def test_the_program_works_from_a_terminal():
-    run = [sys.executable, "-c", "from zth.cli import main; main()", "names"]
-    how = dict(env={**os.environ, "PYTHONUTF8": "1"}, capture_output=True, timeout=120)
     with desk(islands="\n".join(ISLANDS)):
-        done = subprocess.run([*run, "train", "islands.txt", "--steps", "60"], **how)
-        assert (done.returncode, done.stderr) == (0, b"") and "it writes: " in done.stdout.decode()
-        done = subprocess.run([*run, "sample", "islands.txt"], **how)
-        assert (done.returncode, done.stdout) == (1, b"")
-        assert done.stderr == b"zth: islands.txt is not a model that zth has saved\n"
+        status, out, err = program("train", "islands.txt", "--steps", "60")
+        assert (status, err) == (0, b"") and "it writes: " in out.decode()
+        said = b"zth: islands.txt is not a model that zth has saved\n"
+        assert program("sample", "islands.txt") == (1, b"", said)
+
+# %% ../book/appendix/names.ipynb #b52b15a4
+def test_output_that_fails_costs_no_model():
+    read, closed = os.pipe()
+    os.close(read)
+    with desk(emoji="😀😃\n😃😀\n😀\n") as at:
+        args = ("train", "emoji.txt", "--model", "bigram", "--out")
+        assert program(*args, "pipe", stdout=closed)[::2] == (0, b"")
+        assert type(load_model("pipe")) is BigramCounts
+        if Path("/dev/full").exists():
+            with open("/dev/full", "wb") as full: status, _, err = program(*args, "full", stdout=full)
+            assert (status, err) == (1, b"zth: standard output: No space left on device\n")
+            assert type(load_model("full")) is BigramCounts
+        status, out, err = program("sample", "pipe", "-n", "3", PYTHONUTF8="0", PYTHONIOENCODING="cp1252")
+        assert (status, err) == (0, b"") and len(out.split()) == 3 and set(out) <= set(b"?\r\n")
+    os.close(closed)
+
+# %% ../book/appendix/names.ipynb #0fb92229
+def test_a_signal_ends_a_training_and_keeps_the_best_model():
+    if os.name == "posix":
+        slow = ["--model", "gru", "--steps", "1000000", "--out", "m"]
+        with desk(islands="\n".join(ISLANDS)) as at:
+            going = subprocess.Popen([*PROGRAM, "train", "islands.txt", *slow], stdout=subprocess.PIPE,
+                                     stderr=subprocess.PIPE)
+            line = b"."
+            while line and not line.startswith(b"train: "): line = going.stdout.readline()
+            sleep(1)
+            going.send_signal(signal.SIGTERM)
+            out, err = going.communicate(timeout=120)
+            assert (going.returncode, err) == (0, b"") and b"stopped after " in out, (out, err)
+            assert type(load_model("m")) is GRUModel and len(list(at.iterdir())) == 2
 
 # %% ../book/appendix/names.ipynb #f93c4274
 def test_the_help_names_the_models_and_their_defaults():

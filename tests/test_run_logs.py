@@ -3,6 +3,7 @@
 import json
 import runpy
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,7 @@ def committed():
 def test_committed_log(path):
     log = read_log(path)
     assert "interrupted" not in log.header, "the run did not end"
+    assert "cut" not in log.header, "the last row is cut off"
     assert log.header["commit"] != "unknown", "the run was not made in a checkout"
     known = git("cat-file", "-e", f"{log.header['commit']}^{{commit}}")
     shallow = git("rev-parse", "--is-shallow-repository")
@@ -103,9 +105,93 @@ def test_repeats_a_run(tmp_path, capfd):
     assert "42" in capfd.readouterr().out.splitlines()
 
 
+@pytest.mark.parametrize("name", ["tiny.roll", "tiny_roll"])
+def test_a_run_is_called_by_chapter_and_name_or_by_its_log(tmp_path, capfd, name):
+    write(tmp_path, "tiny_roll")
+    runs["main"]([name], folder=tmp_path)
+    assert "42" in capfd.readouterr().out.splitlines()
+
+
+def test_a_run_without_a_log_is_the_command_of_its_chapter(tmp_path, capfd):
+    with pytest.raises(SystemExit) as stop:
+        runs["main"](["no_chapter.roll"], folder=tmp_path)
+    said = capfd.readouterr()
+    assert said.out == "$ python -m zth.no_chapter roll\n" and stop.value.code
+    assert "No module named zth.no_chapter" in said.err
+
+
+def test_a_run_that_fails_ends_with_its_status(tmp_path, capfd):
+    write(tmp_path, command="python -c 'exit(3)'")
+    with pytest.raises(SystemExit) as stop:
+        runs["main"](["tiny"], folder=tmp_path)
+    assert stop.value.code == 3 and "Traceback" not in capfd.readouterr().err
+
+
 def test_refuses_an_unknown_name(tmp_path, capsys):
     write(tmp_path)
     with pytest.raises(SystemExit) as stop:
         runs["main"](["huge"], folder=tmp_path)
     assert stop.value.code == 2
     assert "there are: tiny" in capsys.readouterr().err
+
+
+class Rows(list):
+    "A log that is kept in memory."
+
+    def row(self, **values):
+        self.append(values)
+
+
+@pytest.fixture
+def bench(monkeypatch):
+    "Makes the folder of the races importable, as it is in the root of the repository."
+    monkeypatch.syspath_prepend(str(ROOT))
+
+
+def test_the_race_of_the_backward_passes(bench):
+    from bench.backprop_speed import CONTENDERS, speed
+    from zth.data import sample_names
+    from zth.runs import race
+
+    assert race("backprop").function is speed
+    log = Rows()
+    speed(log, sample_names()[:100], 6, 0, rounds=2, threads=(1, 1), checked=20)
+    assert [r["name"] for r in log[::2]] == [r["name"] for r in log[1::2]] == list(CONTENDERS)
+    assert all(a["best"] + b["best"] == 1 for a, b in zip(log[::2], log[1::2]))
+    assert any(r["best"] and r["ratio"] == 1 for r in log[:2])
+    assert all(0 < r["low"] <= r["ratio"] <= r["high"] for r in log)
+    assert all(r["differs"] < 1e-9 for r in log)
+    assert log[0].keys() == read_log(ROOT / "book/runs/backprop_speed.jsonl").rows[0].keys()
+
+
+def test_races_are_no_benches():
+    said = subprocess.run(
+        [sys.executable, "-m", "bench", "--list"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert "gpt_step" in said.stdout and "speed" not in said.stdout, said.stderr
+
+
+def test_the_race_of_the_gpt_steps(bench):
+    from bench import gpt_speed
+    from zth.runs import race
+
+    assert race("gpt").function is gpt_speed.speed
+    assert gpt_speed.part_of("aten::mm") == "products"
+    assert gpt_speed.part_of("aten::lerp_") == "optimizer"
+    assert gpt_speed.part_of("aten::bernoulli_") == "randomness"
+    assert gpt_speed.part_of("aten::view") == "other"
+    shares = gpt_speed.profile(gpt_speed.ready("small", "all"), 1)
+    assert sum(shares.values()) == pytest.approx(1) and min(shares.values()) >= 0
+    assert shares["products"] > 0 and shares["optimizer"] > 0
+
+
+@pytest.mark.slow
+def test_the_race_of_the_gpt_steps_writes_the_rows_of_its_log(bench, monkeypatch):
+    from bench.gpt_speed import VARIANTS, speed
+
+    monkeypatch.chdir(ROOT)
+    log = Rows()
+    speed(log, None, 1, 0, turns=(("small", 1),), new=4)
+    kept = read_log(ROOT / "book/runs/gpt_speed.jsonl").rows
+    assert {(r["kind"], *r) for r in log} == {(r["kind"], *r) for r in kept}
+    assert [r["variant"] for r in log if r["kind"] == "turn"] == list(VARIANTS)

@@ -17,6 +17,8 @@ import signal
 import subprocess
 import sys
 import tempfile
+import types
+import warnings
 from pathlib import Path
 from unittest import mock
 
@@ -197,10 +199,25 @@ def test_without_a_folder_of_logs_a_name_is_a_file_here():
         assert [file.name for file in top.iterdir()] == ["tiny.jsonl"]
         assert read_log(top / "tiny.jsonl")["step"] == [0, 1]
 
+# %% ../book/appendix/runs.ipynb #c10a0006
+def test_a_cut_last_row_costs_no_other():
+    head, row = json.dumps(HEAD), json.dumps({"loss": 3.3})
+    with inside():
+        for n in range(1, len(row)):
+            Path("tiny.jsonl").write_text(f"{head}\n{row}\n{row}\n{row[:n]}")
+            with pytest.warns(UserWarning, match="tiny.jsonl: the last row is cut.* line 4; the 2 "):
+                log = read_log("tiny.jsonl")
+            assert log["loss"] == [3.3, 3.3] and log.header == {**HEAD, "cut": True}
+        Path("tiny.jsonl").write_text(f"{head}\n{row}\n{row}")  # the line break alone is no loss
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert read_log("tiny.jsonl").header == HEAD and len(read_log("tiny.jsonl")) == 2
+
 # %% ../book/appendix/runs.ipynb #9792f039
 def test_a_damaged_log_is_refused_with_its_line():
     head, row = json.dumps(HEAD), json.dumps({"loss": 3.3})
-    cases = {"": 1, "step loss": 1, "[1, 2]": 1, row: 1, head: 2, f"{head}\n{row}\n{row[:-1]}": 3,
+    cases = {"": 1, "step loss": 1, "[1, 2]": 1, row: 1, head: 2, f"{head}\n{row}\n{row[:-1]}\n": 3,
+             f"{head}\n{row[:-1]}": 2, f"{head}\n{row[:-1]}\n{row}": 2,
              f"{head}\n\n{row}": 2, f"{head}\n{row}\n7": 3, f"{head}\n<<<<<<< ours\n{row}": 2}
     with inside():
         for text, line in cases.items():
@@ -284,6 +301,110 @@ def test_a_log_that_cannot_be_written_names_its_rows():
                 record_run("tiny.jsonl")
         (left,) = top.iterdir()
         assert str(left) in str(e.value) and read_log(left)["loss"] == [3.0, 2.0]
+
+# %% ../book/appendix/runs.ipynb #c10a0008
+class Full:
+    "A file without a buffer on a disk that has so many bytes left."
+    def __init__(self, file, room): self.file, self.room = file, room
+    def __getattr__(self, name): return getattr(self.file, name)
+    def write(self, data):
+        if not self.room: raise OSError(28, "No space left on device")
+        fits = bytes(data[:self.room])
+        self.room -= len(fits)
+        return self.file.write(fits)
+
+# %% ../book/appendix/runs.ipynb #c10a0011
+def test_a_full_disk_is_named_and_costs_no_whole_row():
+    with inside() as top, contextlib.redirect_stderr(io.StringIO()) as heard:
+        with pytest.raises(LogError, match="^cannot write .*: No space left on device$") as e:
+            with RunLog("tiny.jsonl", command="x", seed=0) as log:
+                log.row(step=0)
+                log._out = Full(log._out, room=4)
+                mock.patch("os.replace", side_effect=OSError(28, "No space left on device")).start()
+                log.row(step=1)
+        mock.patch.stopall()
+        (left,) = top.iterdir()  # there was no room for a second file either
+        assert str(left) in str(e.value) and f"rows kept in {left}: 1" in heard.getvalue()
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            assert read_log(left)["step"] == [0] and "cut" not in read_log(left).header
+
+# %% ../book/appendix/runs.ipynb #c10a0012
+def test_a_log_that_cannot_begin_says_so_in_a_line():
+    with inside() as top:
+        Path("file").touch()
+        with pytest.raises(LogError, match="^cannot write .*: (Not a directory|File exists)$"):
+            record_run("file/tiny.jsonl")
+        def full(*args, **kwargs): raise OSError(28, "No space left on device")
+        with mock.patch.dict(RunLog.__init__.__globals__, open=full):
+            with pytest.raises(LogError, match="tiny.*partial.jsonl: No space left"):
+                record_run("tiny.jsonl")
+        assert [p.name for p in top.iterdir()] == ["file"]
+
+# %% ../book/appendix/runs.ipynb #c10a0034
+@contextlib.contextmanager
+def a_package(**labs):
+    "A package `tiny` in a folder of its own, with a lab for each dictionary of runs."
+    from zth.runs import Run  # noqa: F401
+    with tempfile.TemporaryDirectory() as top, mock.patch.dict(sys.modules):
+        Path(top, "tiny").mkdir()
+        for name in ("__init__", *labs, "other"): Path(top, "tiny", f"{name}.py").touch()
+        with mock.patch.object(sys, "path", [top, *sys.path]):
+            for name, runs in labs.items():
+                module = sys.modules[f"tiny.{name}"] = types.ModuleType(f"tiny.{name}")
+                module.RUNS = runs
+            yield Path(top)
+
+# %% ../book/appendix/runs.ipynb #c10a0038
+def test_the_labs_of_a_package_make_one_command():
+    def note(log, text, steps, seed): log.row(steps=steps, seed=seed, kind=type(text).__name__)
+    labs = dict(lab_a={"one": Run(note, 5)}, lab_b={"two": Run(note, 9, data="names")})
+    with inside() as here, a_package(**labs):
+        (here / "book/runs").mkdir(parents=True)
+        for words, row in ((["one"], (5, 1337, "Text")), (["two"], (9, 1337, "Names")),
+                           (["two", "--steps", "4", "--seed", "2"], (4, 2, "Names"))):
+            assert main("tiny", words) == 0
+            log = read_log(f"tiny_{words[0]}")
+            assert log.rows == [dict(zip(("steps", "seed", "kind"), row))]
+            said = f"python -m tiny {words[0]} --steps {row[0]} --seed {row[1]}"
+            assert log.header["command"] == said
+            assert log.header["seed"] == row[1] and len(log.header["data_sha256"]) == 64
+        assert main("tiny", ["one", "--log", "own.jsonl"]) == 0
+        assert read_log("own.jsonl").header["command"].endswith("--seed 1337 --log own.jsonl")
+
+# %% ../book/appendix/runs.ipynb #c10a0039
+def test_a_command_that_cannot_be_is_refused_in_a_line():
+    def fail(log, text, steps, seed): raise LogError("cannot write x: No space left on device")
+    bad = {"dance": "invalid choice", "one --steps 0": "must be from 1 to 100,000,000, not 0",
+           "one --steps -1": "must be from 1", "one --steps many": "'many' is not a whole number",
+           "one --steps 999999999999": "not 999,999,999,999", "one --seed -1": "must be from 0",
+           "speed": "the race is bench/tiny_speed.py", "": "RUN", "one --log x.json": None}
+    with inside() as here, a_package(lab_a={"one": Run(fail, 5)}):
+        for words, said in bad.items():
+            with contextlib.redirect_stderr(io.StringIO()) as heard:
+                with pytest.raises(SystemExit if said else ValueError): main("tiny", words.split())
+            if said: assert said in heard.getvalue().splitlines()[-1], (words, heard.getvalue())
+        with contextlib.redirect_stderr(io.StringIO()) as heard, pytest.raises(SystemExit) as stop:
+            main("tiny", ["one"])
+        assert heard.getvalue().endswith("python -m tiny: cannot write x: No space left on device\n")
+        assert stop.value.code == 1 and not list(here.iterdir())
+
+# %% ../book/appendix/runs.ipynb #c10a0040
+def test_two_labs_may_not_share_the_name_of_a_run():
+    run = Run(lambda log, text, steps, seed: None, 1)
+    with a_package(lab_a={"one": run}, lab_b={"one": run}):
+        with pytest.raises(ValueError, match="tiny.lab_b: another lab has a run called 'one'"):
+            main("tiny", ["one"])
+
+# %% ../book/appendix/runs.ipynb #c10a0041
+def test_the_race_of_a_chapter_comes_from_bench():
+    run = Run(lambda log, text, steps, seed: log.row(steps=steps), 3, "race")
+    module = types.ModuleType("bench.tiny_speed")
+    module.RUNS = {"speed": run}
+    with inside(), a_package(lab_a={}), mock.patch.dict(sys.modules, {"bench.tiny_speed": module}):
+        assert race("tiny") is run and main("tiny", ["speed", "--log", "s.jsonl"]) == 0
+        assert read_log("s.jsonl").rows == [{"steps": 3}]
+        with pytest.raises(LookupError, match="bench/huge_speed.py in the repository"): race("huge")
 
 # %% ../book/appendix/runs.ipynb #3301b1bf
 def test_importing_this_needs_the_standard_library_only():

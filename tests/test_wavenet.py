@@ -1215,12 +1215,18 @@ def test_wn_zoo_damaged_files_are_refused():
         for about_, arrays_, said_ in [
                 ({"n_hidden": 10**9}, {}, "would be too large"),
                 ({"n_hidden": 7}, {}, "has the shape"),
+                ({"n_hidden": 4000, "n_embd": 4000}, {}, "has the shape"),  # 1 GB, never allocated
                 ({"n_hidden": "x"}, {}, "n_hidden must be a whole number"),
                 ({"extra": 1}, {}, "extra"),
-                (None, {"net.head.bias": None}, "head.bias has the shape nothing"),
+                (None, {"net.head.bias": None}, "head.bias is missing"),
                 (None, {"net.start": torch.full((1, 6), math.nan)}, "holds numbers that cannot be"),
                 (None, {"net.start": torch.zeros(1, 6).half()}, "holds numbers of type torch")]:
             bad = damaged(path_, about_, **arrays_)
+            with pytest.raises(ValueError, match=said_): CharModel.load(bad)
+        deep_ = small_models(4)[-1]
+        assert "n_layer" in deep_.settings
+        for layers_, said_ in ((10**6, "too large"), (100, "has the shape")):
+            bad = damaged(deep_.save(path_), {"n_layer": layers_, "n_embd": 1, "n_head": 1})
             with pytest.raises(ValueError, match=said_): CharModel.load(bad)
         tree_ = damaged(small_models(4)[0].save(path_), **{"net.layers_3_running_var": -torch.ones(6)})
         with pytest.raises(ValueError, match="variance is negative"): CharModel.load(tree_)

@@ -6,13 +6,13 @@ import pytest
 from zth.weave import *
 
 # %% ../book/appendix/weave.ipynb #603f64d1
-def test_directives_reads_the_top_of_a_cell():
+def test_madereads_the_top_of_a_cell():
     cell = "#| export\n#|fold: A title: with a colon\n\nx = 1\n#| hide"
     assert directives(cell) == [("export", ""), ("fold:", "A title: with a colon")]
     assert directives("x = 1") == [] and directives("") == []
 
 # %% ../book/appendix/weave.ipynb #4a5a52e9
-def test_late_directives_are_told_from_strings():
+def test_late_madeare_told_from_strings():
     from zth.weave import _late_directives
     assert _late_directives("#| export\nx = 1\n#| hide") == ["#| hide"]
     assert _late_directives("#| export\nx = '''\n#| hide'''") == []
@@ -30,6 +30,18 @@ def test_indent_code_leaves_strings_alone():
     assert run('poem = [b"""a\nb""",\n"c"]  # a list\n') == [b"a\nb", "c"]
     assert indent_code("x = ('a'\n     'b')") == "    x = ('a'\n         'b')"
     assert run("for i in range(3):\n\n    poem = i") == 2
+
+# %% ../book/appendix/weave.ipynb #5e1f0c28
+def test_strange_line_ends_stay_in_their_string():
+    def value(source):
+        space = {}
+        exec(f"def f():\n{indent_code(source)}\n    return poem", space)
+        return space["f"]()
+
+    for end in "\v\f\x1c\x1d\x1e\x85\u2028\u2029":
+        poem = f"roses{end}violets"
+        for source in (f"poem = '{poem}'", f"n = 1\npoem = \"\"\"{poem}\"\"\"", f"poem = (\n'{poem}')"):
+            assert value(source) == poem and value(f"if True:\n    {source}") == poem
 
 # %% ../book/appendix/weave.ipynb #4647ce00
 def test_as_test_wraps_a_named_cell():
@@ -101,6 +113,33 @@ def test_notebook_problems_name_file_and_cell():
     assert first == "n.ipynb, cell c0 (number 1): `#| test` before any `#| default_exp`"
     assert second == "n.ipynb, cell c3 (number 4): a second test called 'twice'"
 
+# %% ../book/appendix/weave.ipynb #7c0d51af
+def test_a_broken_notebook_is_named_in_one_line():
+    import pytest
+
+    def complaint(text):
+        "What the reader says about a file with this text."
+        with folder() as here:
+            (here / "n.ipynb").write_bytes(text if isinstance(text, bytes) else text.encode())
+            (found,) = notebook_problems(here / "n.ipynb", "book/n.ipynb")
+        assert found.startswith("book/n.ipynb: not a notebook: ") and "\n" not in found
+        return found
+
+    cell = '{"cell_type": "code", "id": "a", "metadata": {}, "source": %s}'
+    whole = '{"metadata": {}, "cells": [' + cell + "]}"
+    for text, word in {
+        "<<<<<<< ours\n{}": "line 1 column 1", "": "line 1 column 1", b"\xff\xfe": "utf-8",
+        "[" * 100_000: "deeply", "[]": "cells", '{"metadata": {}}': "cells",
+        '{"cells": []}': "metadata", '{"cells": [3], "metadata": {}}': "number 1 is not",
+        whole % 3: "a (number 1) is not text",
+        whole.replace('"id": "a", ', "") % '""': "number 1 has no id",
+        whole.replace(', "source": %s', ""): "number 1 has no source",
+    }.items(): assert word in complaint(text), (word, complaint(text))
+    with folder() as here:
+        (here / "n.ipynb").mkdir()
+        with pytest.raises(WeaveError, match="directory"): read_notebook(here / "n.ipynb")
+        assert notebook_problems(write_notebook(here / "m.ipynb", "1 + 1")) == []
+
 # %% ../book/appendix/weave.ipynb #bdeb9980
 def test_make_tests_writes_a_file_that_runs():
     with folder() as here:
@@ -113,6 +152,17 @@ def test_make_tests_writes_a_file_that_runs():
     assert load == "#c1\nimport pytest\n\nfrom math.sums import *"
     assert helper == "#c2\nfrom operator import add"
     assert test == "#c3\ndef test_two():\n    assert add(1, 1) == 2\n"
+
+# %% ../book/appendix/weave.ipynb #5e1f0c29
+def test_a_test_file_holds_the_strings_of_its_cell():
+    strange = "a\v\f\x1c\x85\u2028z"
+    with folder() as here:
+        nb = write_notebook(here / "book/05_sums.ipynb", "#| default_exp sums",
+                            f"#| test kept\npoem = '{strange}'\nassert [len(poem)] == [7]")
+        make_tests(nb, here / "tests", "math")
+        text = (here / "tests/test_sums.py").read_text(encoding="utf-8")
+    assert f"    poem = '{strange}'\n    assert" in text
+    exec(text[text.index("def test_kept"):] + "\ntest_kept()")
 
 # %% ../book/appendix/weave.ipynb #bde470d5
 import os, subprocess, sys
@@ -260,6 +310,29 @@ def test_stale_files_go_and_handwritten_files_stay():
     assert left == ["pkg/__init__.py", "pkg/_modidx.py", "pkg/sums.py",
                     "tests/test_by_hand.py", "tests/test_sums.py"]
 
+# %% ../book/appendix/weave.ipynb #3d7be103
+def test_labs_run_by_their_names():
+    RUNS = ["#| default_exp runs", """#| export
+def main(package, argv=None):
+    from importlib import import_module
+    print("lab", import_module(f"{package}.lab_one").ANSWER)
+    return 3"""]
+    with folder() as here:
+        project(here, RUNS)
+        write_notebook(here / "book/02/lab_one.ipynb", "#| default_exp deep.lab_one",
+                       "#| export\nANSWER = 42")
+        write_notebook(here / "book/02/part.ipynb", "#| default_exp flat.part", "#| export\nx = 1")
+        made = woven(here)
+        assert {name for name in made if "__main__" in name} == {"pkg/deep/__main__.py"}
+        head = made["pkg/deep/__main__.py"].split("\n")[0]
+        assert head == "# AUTOGENERATED! DO NOT EDIT! File to edit: ../../book/02/lab_*.ipynb."
+        export(here)
+        cmd = [sys.executable, "-m", "pkg.deep"]
+        done = subprocess.run(cmd, cwd=here, capture_output=True, text=True)
+        assert (done.returncode, done.stdout) == (3, "lab 42\n"), done.stderr
+        (here / "book/02/lab_one.ipynb").unlink()
+        assert here / "pkg/deep/__main__.py" in export(here)  # stale with the last lab
+
 # %% ../book/appendix/weave.ipynb #2ffd4abf
 def test_unclean_cells_are_named():
     with folder() as here:
@@ -341,6 +414,63 @@ def test_tag_notebook_leaves_sources_alone():
     new["cells"][1]["metadata"] = {}
     assert new == old
 
+# %% ../book/appendix/weave.ipynb #81d6f003
+def test_imports_are_found_everywhere():
+    code = """import os, pkg.a
+def f():
+    from pkg.b import c
+    from . import d
+    from ..e import g"""
+    assert imported_modules(code, "pkg", "pkg.h") == {
+        "pkg.a", "pkg.b", "pkg.b.c", "pkg.h", "pkg.h.d", "pkg.e", "pkg.e.g"}
+    assert imported_modules("%time 1", "pkg") == imported_modules("import pkgs", "pkg") == set()
+
+# %% ../book/appendix/weave.ipynb #81d6f006
+def test_a_page_depends_on_what_it_imports():
+    with folder() as here:
+        home = project(here, ADD, MEAN, ["from pkg.means import mean", "log = 'tiny.jsonl'"], ["1"])
+        export(home)
+        (here / "book/runs").mkdir()
+        pages, codes = notebooks(home), []
+        def news():
+            "Which pages have a new fingerprint?"
+            new = [page_code(nb, home) for nb in pages]
+            changed = [i for i, (a, b) in enumerate(zip(codes, new), 1) if a != b]
+            codes[:] = new
+            return changed
+        assert news() == news() == []
+        (here / "pkg/sums.py").write_text("def add(a, b): return b + a\n")
+        assert news() == [2, 3]
+        (here / "book/runs/tiny.jsonl").write_text("{}")
+        (here / "book/runs/other.jsonl").write_text("{}")
+        assert news() == [3]
+
+# %% ../book/appendix/weave.ipynb #81d6f014
+def test_a_page_that_fails_is_named_and_the_others_are_kept():
+    pytest.importorskip("jupyter_cache")
+
+    def run_all(home):
+        "The exit status of a run of the pages, what it printed, and how often a cell has run."
+        env = {**os.environ, "PYTHONPATH": _path(home), "RUNS": str(home / "runs")}
+        cmd = [sys.executable, "-m", "zth.weave", "run", "--root", str(home)]
+        done = subprocess.run(cmd, env=env, capture_output=True, text=True)
+        return done.returncode, done.stdout, done.stderr, len((home / "runs").read_text())
+
+    count = "import os\nwith open(os.environ['RUNS'], 'a') as f: f.write('x')"
+    with folder() as here:
+        home = project(here, [count], [count, "1 / 0"], ["#| eval: false\n1 / 0", "import time",
+                       "time.sleep(30)"], ["not in the table"])
+        toc = "format: jb-book\nroot: 01_part\nchapters:\n- file: 02_part\n- file: 03_part\n"
+        (home / "_toc.yml").write_text(toc)
+        (home / "book/_config.yml").write_text("execute: {timeout: 3}\n")
+        status, out, err, runs = run_all(home)
+        assert (status, runs) == (1, 2) and re.search(r"\d s +book/01_part", out)
+        assert "book/02_part.ipynb: " in err and "ZeroDivisionError" in err
+        assert "book/03_part.ipynb: " in err and "timed out" in err and "04_part" not in out + err
+        write_notebook(home / "book/03_part.ipynb", count + "\n3")
+        status, out, err, runs = run_all(home)
+        assert (status, runs) == (1, 4) and "01_part" not in out and "03_part" in out
+
 # %% ../book/appendix/weave.ipynb #89235b62
 def test_defined_names_are_in_order():
     assert defined_names("import os\ndef f(): x = 1\nclass C: pass\na = b = 1\nc, d = 1, 2") == [
@@ -364,7 +494,7 @@ def cell_of(source):
     return n.container("", box, nb_element="cell_code")
 
 # %% ../book/appendix/weave.ipynb #ce143ef2
-def test_a_block_loses_its_directives_only():
+def test_a_block_loses_its_madeonly():
     from zth.weave import _clean_block
 
     cell = cell_of("#| export\n\nx = '''\n#| hide'''")
@@ -391,6 +521,15 @@ def test_a_cell_gets_marks_for_what_it_is():
         ["zth-exporti"], ["def-_a"], [("api", "pkg.m")])
     assert marked("#| test f\nassert 1") == (["zth-test"], [], [None])
 
+# %% ../book/appendix/weave.ipynb #81d6f013
+def test_a_warning_names_no_path():
+    from zth.weave import _without_paths
+    said = "/tmp/ipykernel_7/99.py:3: UserWarning: no data: see /help\n  text = load()\nnext line\n"
+    assert _without_paths(said) == "UserWarning: no data: see /help\nnext line\n"
+    assert _without_paths("<stdin>:1: DeprecationWarning: old\n") == "DeprecationWarning: old\n"
+    assert _without_paths(r"C:\T\9.py:3: FutureWarning: x" "\n  f()\n") == "FutureWarning: x\n"
+    assert _without_paths("loss: 3\n/a/b.py: gone\n") == "loss: 3\n/a/b.py: gone\n"
+
 # %% ../book/appendix/weave.ipynb #7e9bce32
 def test_places_and_titles_are_found():
     from types import SimpleNamespace
@@ -406,6 +545,9 @@ def test_places_and_titles_are_found():
     assert _find_place(env, "pkg.m.unknown") == ("ch", "", "3 Chapter")
     assert _find_place(env, "elsewhere.f") is None
     assert _called(env, "ch", "label") == "3.1 A part" and _called(env, "ch", "chapter") == "3 Chapter"
+    env.toc_secnumbers["ch"] = {"": (3, 2), "#part": None}  # a page in a folder: its sections have none
+    assert _called(env, "ch", "label") == "3.2, A part"
+    assert _called(env, "ch", "chapter") == "3.2 Chapter"
 
 # %% ../book/appendix/weave.ipynb #c3c2dcd4
 def test_signatures_show_defaults():
@@ -464,6 +606,27 @@ def test_api_text_has_every_public_name():
     assert "````{py:function} record(**values)\n:module: zth.weave" in text
     assert "````{py:exception} WeaveError" in text and "````{py:data} GRAMMAR" in text
     assert "_write" not in text
+    from types import SimpleNamespace
+    from zth.weave import _object_entry
+
+    value = SimpleNamespace(__module__="zth.elsewhere")  # a value of a class from another module
+    assert "`zth.weave.SMALL`" in _object_entry("SMALL", value, "zth.weave")
+
+# %% ../book/appendix/weave.ipynb #9e7868e3
+def test_the_door_of_a_package_links_to_its_modules():
+    with folder() as here:
+        project(here)
+        write_notebook(here / "book/02/part.ipynb", "#| default_exp deep.part",
+                       "#| export\ndef f(): pass\nSIZE = 3")
+        write_notebook(here / "book/02/index.ipynb", "#| default_exp deep.__init__",
+                       "#| export\nfrom pkg.deep.part import f, SIZE",
+                       "#| export\n_all_ = ['f', 'SIZE']")
+        export(here)
+        code = "from zth.weave import api_text; print(api_text('pkg.deep'))"
+        env = {**os.environ, "PYTHONPATH": _path(here)}
+        said = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True)
+    assert said.stdout.rstrip().endswith(
+        "offers {zth-api}`pkg.deep.part.f`, {zth-api}`pkg.deep.part.SIZE`."), said
 
 # %% ../book/appendix/weave.ipynb #6f2200fb
 def test_lecture_table_links_what_is_written():
@@ -485,10 +648,14 @@ CHAPTER = [
     "#| fold: Plumbing & pipes\nfolded_word = 1",
     "import os, pathlib\nran = pathlib.Path(os.environ['RUNS'])\n"
     "ran.write_text(ran.read_text() + 'x')\nfrom zth.weave import plot_style, record\n"
-    "plot_style(); record(total=add(40))",
+    "log = pathlib.Path('runs/tiny.jsonl')\n"
+    "plot_style(); record(total=add(40) + 100 * log.exists(), big=log.exists())",
+    "import warnings\nwarnings.warn('mind the gap')",
     "#| label: fig-line\n#| fig-cap: A line: it rises.\n#| fig-alt: A rising line.\n"
     "import matplotlib.pyplot as plt\nplt.plot([0, 1]);",
     Prose("The total is {glue:text}`total`, see {numref}`fig-line` and {py:func}`pkg.sums.add`."),
+    Prose("```{when} big\nThat is *large*.\n```\n\n"
+          "```{when} not big\nThat is {glue:text}`total`.\n```"),
 ]
 
 # %% ../book/appendix/weave.ipynb #7fcd999c
@@ -517,10 +684,12 @@ def write_book(here):
 
 # %% ../book/appendix/weave.ipynb #f64bd1a7
 def build_book(here):
-    "Run jupyter-book as strictly as this book does; its exit status and what it said."
+    "Run the pages, then jupyter-book as strictly as this book does: status, and what it said."
     runs = here / "runs"
     runs.touch()
     env = {**os.environ, "RUNS": str(runs), "PYTHONPATH": _path(here)}
+    run = [sys.executable, "-m", "zth.weave", "run", "--root", here]
+    subprocess.run(run, env=env, check=True, capture_output=True)
     cmd = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build",
            here / "book", "--toc", here / "_toc.yml", "-W", "--keep-going", "-n"]
     done = subprocess.run(cmd, env=env, capture_output=True, text=True)
@@ -549,7 +718,10 @@ def page(name, folder="pages"):
 def test_hidden_cells_run_but_do_not_show():
     text = html.unescape(re.sub("<[^>]*>", "", page("01_part.html")))
     for word in ("#|", "hidden_word", "helper_word", "default_exp"): assert word not in text
-    for word in ("def add(", "The total is 42", "check: adds"): assert word in text
+    said = "The total is 42", "UserWarning: mind the gap", "That is 42."
+    for word in ("def add(", "check: adds", *said): assert word in text
+    assert "That is large." not in text
+    assert "ipykernel" not in text and "warnings.warn" not in text.split("UserWarning")[1]
 
 # %% ../book/appendix/weave.ipynb #91f3a498
 def test_a_fold_is_a_details_element():
@@ -597,6 +769,16 @@ def test_the_second_build_uses_the_cache_and_follows_changes():
     assert status == 0 and (here / "runs").read_text() == "x", said
     for name in ("api.html", "lectures.html"): assert ">1.1 Plus</a>" in page(name, built)
 
+# %% ../book/appendix/weave.ipynb #81d6f016
+def test_a_page_is_run_again_when_its_log_changes():
+    here, built = site(), "book/_build/html"
+    (here / "book/runs").mkdir()
+    (here / "book/runs/tiny.jsonl").write_text("{}")
+    status, said = build_book(here)
+    assert status == 0 and (here / "runs").read_text() == "xx", said
+    text = html.unescape(re.sub("<[^>]*>", "", page("01_part.html", built)))
+    assert "The total is 142" in text and "That is large." in text and "That is 142." not in text
+
 # %% ../book/appendix/weave.ipynb #6c68233b
 def test_a_label_that_does_not_exist_stops_the_build():
     here = site()
@@ -616,3 +798,19 @@ def test_the_command_reports_and_returns_a_status():
         assert main(["check", *root]) == 0
         project(here, ["#| exprot"])
         assert main(["export", *root]) == 1
+
+# %% ../book/appendix/weave.ipynb #7c0d51b0
+def test_the_command_names_a_broken_notebook():
+    def said(*words):
+        "What the command says on a project with a broken notebook."
+        with folder() as here:
+            (project(here, ADD) / "book/02_part.ipynb").write_text('{"cells": [{"cell')
+            cmd = [sys.executable, "-m", "zth.weave", *words, "--root", str(here)]
+            done = subprocess.run(cmd, capture_output=True, text=True)
+        assert done.returncode == 1
+        return done.stderr
+
+    for word in ("export", "check", "run"):
+        (line,) = said(word).rstrip("\n").split("\n")
+        assert line.startswith("book/02_part.ipynb: not a notebook: Unterminated string")
+    with folder() as here: assert main(["check", "--root", str(here)]) == 1  # no project at all

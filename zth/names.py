@@ -2,12 +2,11 @@
 
 # %% auto #0
 __all__ = ['MODELS', 'DEFAULT', 'OPTIONS', 'PRESETS', 'SPARE', 'app', 'options_of', 'read_words', 'vocabulary', 'check_known',
-           'split_parts', 'counted', 'describe', 'train_words', 'loss_table', 'with_baseline', 'draw_words',
-           'load_model', 'check_out', 'train', 'sample', 'words_by_loss', 'evaluate']
+           'split_parts', 'describe', 'train_words', 'loss_table', 'with_baseline', 'draw_words', 'load_model', 'train',
+           'sample', 'words_by_loss', 'evaluate']
 
 # %% ../book/appendix/names.ipynb #172f36ca
 import math
-import tempfile
 import warnings
 from contextlib import contextmanager
 from inspect import signature
@@ -20,8 +19,9 @@ import typer
 from . import data
 from .bigram import BigramCounts, BigramNet, CharModel, CharVocab
 from .bigram import InterpolatedCounts, TrigramCounts, load_words, split_words
-from .cli import CommandError
 from .mlp import MLPLanguageModel
+from .terminal import CommandError, Report, Stopped, check_file, check_out, counted, echo
+from .terminal import enough_memory, one_line, table
 from .wavenet import GRUModel, LSTMModel, RowsModel, RNNModel, TransformerModel, WaveNetModel
 
 # %% ../book/appendix/names.ipynb #712a3848
@@ -77,26 +77,13 @@ def _check_options(name, options):
         if not math.isfinite(value): raise ValueError(f"--{o} must be a finite number, not {value}")
     if options.get("lr", 1) <= 0: raise ValueError(f"--lr must be above zero, not {options['lr']}")
 
-# %% ../book/appendix/names.ipynb #16aab90a
-@contextmanager
-def _one_line(place):
-    "Turn what can be wrong with a file, or with what is in it, into a `CommandError`."
-    try: yield
-    except OSError as e: raise CommandError(f"{place}: {e.strerror or e}") from e
-    except (ValueError, FloatingPointError) as e: raise CommandError(str(e)) from e
-
-def _check_file(path):
-    "Refuse a path that leads to no file."
-    if path.is_dir(): raise CommandError(f"{path} is a folder, not a file")
-    if not path.exists(): raise CommandError(f"{path}: there is no such file")
-
 # %% ../book/appendix/names.ipynb #d0bfe166
 def _lecture_names():
     "The names of the lectures; remarks about them go to standard error."
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         words = data.names()
-    for w in caught: typer.echo(f"zth names: {w.message}", err=True)
+    for w in caught: echo(f"zth names: {w.message}", err=True)
     return words
 
 # %% ../book/appendix/names.ipynb #dcde1cf9
@@ -105,9 +92,8 @@ def read_words(
 ) -> list:  # of strings
     "Read words for a command: what is wrong with the file is a `CommandError`."
     if path is None: return _lecture_names()
-    path = Path(path)
-    _check_file(path)
-    with _one_line(path): return load_words(path)
+    check_file(path)
+    with one_line(path): return load_words(path)
 
 # %% ../book/appendix/names.ipynb #557f1231
 SPARE = ".|#/*+=~^<>_0123456789"  # terminators to propose
@@ -123,7 +109,7 @@ def vocabulary(
         free = next((f", as in --terminator '{c}'" for c in SPARE if c not in taken), "")
         raise CommandError(f"the word {clash!r} contains the terminator {terminator!r}; "
                            f"choose a character that occurs in no word{free}")
-    with _one_line("--terminator"): return CharVocab.from_words(words, terminator)
+    with one_line("--terminator"): return CharVocab.from_words(words, terminator)
 
 # %% ../book/appendix/names.ipynb #bf3cc7b6
 def check_known(
@@ -148,14 +134,6 @@ def split_parts(
     if len(words) < 10: return {"train": list(words)}
     return dict(zip(("train", "dev", "test"), split_words(words, seed)))
 
-# %% ../book/appendix/names.ipynb #289ef99e
-def counted(
-    n: int,  # how many
-    what: str = "word",  # what one of them is called
-) -> str:
-    "A number and its noun."
-    return f"{n:,} {what}" + "s" * (n != 1)
-
 # %% ../book/appendix/names.ipynb #ceea7580
 def describe(
     words: list,  # all words
@@ -164,12 +142,12 @@ def describe(
 ) -> list:  # of lines
     "Say what a model is about to be trained on."
     kinds = counted(len(set("".join(words))), "different character")
-    lines = [f"{place}: {counted(len(words))} in {kinds}"]
+    lines = [f"{place}: {counted(len(words), 'word')} in {kinds}"]
     if len(parts) == 1: return [*lines, "too few to set any aside: all of them are for training"]
     lines.append(", ".join(f"{part}: {len(w):,}" for part, w in parts.items()))
     seen, aside = set(parts["train"]), [*parts["dev"], *parts["test"]]
     if n := sum(w in seen for w in aside):
-        lines.append(f"{n:,} of {counted(len(aside))} set aside occur in the training part, too")
+        lines.append(f"{n:,} of {counted(len(aside), 'word')} set aside occur in the training part, too")
     return lines
 
 # %% ../book/appendix/names.ipynb #23b615a3
@@ -185,9 +163,9 @@ def _suited(words, batch, kind=MLPLanguageModel):
     return {"block": min(longest, 128), "steps": steps}
 
 # %% ../book/appendix/names.ipynb #e592f018
-def _look_every(steps, looks=100):
-    "How many steps lie between two looks at the dev part."
-    return max(10, steps // looks)
+def _eval_every(steps, evals=100):
+    "How many steps there are between two evaluations of the dev part."
+    return max(10, steps // evals)
 
 # %% ../book/appendix/names.ipynb #6682ceac
 def _check_context(made, name, words):
@@ -208,11 +186,19 @@ def _given_to(function, values):
 def _settings(name, words, options):
     "The values of all parameters that an option, a preset or the words decide."
     chosen = {**options_of(name), **options}
-    kind, looks = MODELS[name], 25 if issubclass(MODELS[name], RowsModel) else 100
+    kind, evals = MODELS[name], 25 if issubclass(MODELS[name], RowsModel) else 100
     suited = _suited(words, chosen.get("batch", 1), kind)
     chosen = {OPTIONS[o]: suited.get(o) if v is None else v for o, v in chosen.items()}
-    if "steps" in chosen: chosen["eval_every"] = _look_every(chosen["steps"], looks)
+    if "steps" in chosen: chosen["eval_every"] = _eval_every(chosen["steps"], evals)
     return {**chosen, **SETTINGS.get(name, {})}
+
+# %% ../book/appendix/names.ipynb #e190fae8
+def _made(words, name, options):
+    "A model that is not trained, and the values of all parameters."
+    values = _settings(name, words, options)
+    made = MODELS[name](**_given_to(MODELS[name].__init__, values))
+    _check_context(made, name, words)
+    return made, values
 
 # %% ../book/appendix/names.ipynb #168dfe82
 def train_words(
@@ -226,25 +212,15 @@ def train_words(
 ) -> CharModel:
     "Make a model and train it."
     _check_options(name, options)
-    kind, vocab = MODELS[name], vocab or CharVocab.from_words(words)
-    values = _settings(name, words, options)
-    made = kind(**_given_to(kind.__init__, values))
-    _check_context(made, name, words)
-    values |= {"vocab": vocab, "dev": dev, "progress": progress}
-    if "generator" in signature(kind.__init__).parameters:
-        values["generator"] = torch.Generator().manual_seed(seed)
-    return made.fit(words, **_given_to(kind.fit, values))
+    made, values = _made(words, name, options)
+    values |= {"vocab": vocab or CharVocab.from_words(words), "dev": dev, "progress": progress}
+    if hasattr(made, "start"): values["generator"] = torch.Generator().manual_seed(seed)
+    return made.fit(words, **_given_to(made.fit, values))
 
 # %% ../book/appendix/names.ipynb #bac13e0b
 def _pair(nll):
     "A loss and its perplexity, as text."
     return f"{nll:.4f}", f"{math.exp(nll):.2f}" if nll < 700 else f"{max(nll, math.inf)}"
-
-def _aligned(rows):
-    "Lines of text: the first column to the left, the others to the right."
-    wide = [max(map(len, column)) for column in zip(*rows)]
-    return ["  ".join([r[0].ljust(wide[0]), *(s.rjust(w) for s, w in zip(r[1:], wide[1:]))])
-            for r in rows]
 
 # %% ../book/appendix/names.ipynb #b14ac0e8
 def _remarks(losses):
@@ -268,7 +244,7 @@ def loss_table(
     losses |= {name: [m.nll(words) for words in parts.values()] for name, m in models.items()}
     head = ["MODEL", *(h for part in parts for h in (part.upper(), "PERPLEXITY"))]
     rows = [[name, *(s for x in xs for s in _pair(x))] for name, xs in losses.items()]
-    return "\n".join(_aligned([head, *rows]) + _remarks(sum(losses.values(), [])))
+    return "\n".join([table([head, *rows]), *_remarks(sum(losses.values(), []))])
 
 # %% ../book/appendix/names.ipynb #ab28cff3
 def with_baseline(
@@ -306,27 +282,20 @@ def load_model(
     path: Path,  # a file that `zth names train` has written, or `CharModel.save`
 ) -> CharModel:
     "Read a model for a command: what is wrong with the file is a `CommandError`."
-    path = Path(path)
-    _check_file(path)
+    check_file(path, "model")
     try:
-        with _one_line(path): return CharModel.load(path)
+        with one_line(path): return CharModel.load(Path(path))
     except (KeyError, TypeError) as e:
         raise CommandError(f"{path} is not a model that zth has saved") from e
 
-# %% ../book/appendix/names.ipynb #e680a987
-def check_out(
-    out: Path,  # where a model is to go
-) -> None:
-    "Refuse a place where a model cannot be written, and a file that is no model."
-    out = Path(out)
-    if not out.parent.is_dir(): raise CommandError(f"--out {out}: there is no folder {out.parent}")
-    if out.is_dir(): raise CommandError(f"--out {out} is a folder; name a file in it")
-    if out.exists():
-        try: load_model(out)
-        except CommandError as e:
-            hint = "is there already and is no model; choose another name"
-            raise CommandError(f"--out {out} {hint}") from e
-    with _one_line(f"--out {out}"): tempfile.TemporaryFile(dir=out.parent).close()
+# %% ../book/appendix/names.ipynb #d04c756b
+def _prepare(out, force, words, name, vocab, options):
+    "See to it that a model can be kept and trained."
+    with one_line(out): made, _ = _made(words, name, options)
+    if not hasattr(made, "start"): return check_out(out, load_model, force)
+    with enough_memory(): made.start(vocab, torch.Generator())
+    numbers = sum(p.numel() for p in made.parameters())
+    with enough_memory(16 * numbers): check_out(out, load_model, force, 4 * numbers + 4096)
 
 # %% ../book/appendix/names.ipynb #42d56397
 def _option(name, text, **limits):
@@ -335,17 +304,21 @@ def _option(name, text, **limits):
     takers = [f"{m}: {'chosen for the data' if d is None else d}" for m, d in found.items()]
     return typer.Option(help=f"{text} ({', '.join(takers)}).", show_default=False, **limits)
 
+WIDEST = 2**20  # numbers of a layer, and characters of a context
+
 Smoothing = Annotated[float | None, _option("smoothing", "Fake counts in each cell", min=0)]
-Order = Annotated[int | None, _option("order", "Characters of a window", min=2)]
+Order = Annotated[int | None, _option("order", "Characters of a window", min=2, max=1000)]
 Discount = Annotated[float | None, _option("discount", "Taken off each count", min=0, max=1)]
-Steps = Annotated[int | None, _option("steps", "Steps of training", min=1)]
+Steps = Annotated[int | None, _option("steps", "Steps of training", min=1, max=10**9)]
 Batch = Annotated[int | None, _option("batch", "Examples, or words, in a step", min=1, max=2**16)]
 Rate = Annotated[float | None, _option("lr", "Step size", min=0)]
-Block = Annotated[int | None, _option("block", "Characters of context", min=1)]
-Embedding = Annotated[int | None, _option("embedding", "Numbers for each character", min=1)]
-Hidden = Annotated[int | None, _option("hidden", "Neurons of a hidden layer or state", min=1)]
-Layers = Annotated[int | None, _option("layers", "Blocks, one after the other", min=1)]
-Heads = Annotated[int | None, _option("heads", "Heads of attention in a block", min=1)]
+Block = Annotated[int | None, _option("block", "Characters of context", min=1, max=WIDEST)]
+Embedding = Annotated[int | None, _option(
+    "embedding", "Numbers for each character", min=1, max=WIDEST)]
+Hidden = Annotated[int | None, _option(
+    "hidden", "Neurons of a hidden layer or state", min=1, max=WIDEST)]
+Layers = Annotated[int | None, _option("layers", "Blocks, one after the other", min=1, max=1000)]
+Heads = Annotated[int | None, _option("heads", "Heads of attention in a block", min=1, max=1000)]
 
 # %% ../book/appendix/names.ipynb #92a8b45a
 Words = Annotated[Path | None, typer.Argument(
@@ -354,6 +327,7 @@ Words = Annotated[Path | None, typer.Argument(
 Kind = Annotated[str, typer.Option(metavar="MODEL", help=f"One of {', '.join(MODELS)}.")]
 Out = Annotated[Path, typer.Option(metavar="FILE", help="Where the model goes.")]
 Dot = Annotated[str, typer.Option(help="A character that occurs in no word; it marks their ends.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace a model that is there.")]
 Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Of all randomness.")]
 Test = Annotated[bool, typer.Option("--test", help="Measure the test part, too; do it once.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
@@ -361,22 +335,20 @@ Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but er
 # %% ../book/appendix/names.ipynb #31f6de5e
 @contextmanager
 def _nothing_written(out):
-    "Say what an interrupt leaves behind, and end with status 130."
+    "Say what an interrupt leaves behind."
     try: yield
     except KeyboardInterrupt:
         state = "is as it was" if out.exists() else "is not written"
-        typer.echo(f"zth names train: stopped before there was a model; {out} {state}", err=True)
-        raise typer.Exit(130) from None
+        raise Stopped(f"stopped before there was a model; {out} {state}") from None
 
 # %% ../book/appendix/names.ipynb #63b18b6b
 def _saved(model, out):
     "Save a model, and say in a line what has been done."
     steps = model.history[-1]["step"] if getattr(model, "interrupted", False) else None
     if steps == 0: raise KeyboardInterrupt  # before the first step: nothing is worth keeping
-    with _one_line(f"--out {out}"): model.save(out)
+    with one_line(f"--out {out}"): model.save(out)
     if steps is None: return f"the model is in {out}"
-    kept = f"the best model up to then is in {out}"
-    return f"stopped by ctrl-C after {counted(steps, 'step')}; {kept}"
+    return f"stopped after {counted(steps, 'step')}; the best model up to then is in {out}"
 
 # %% ../book/appendix/names.ipynb #bf97d40f
 app = typer.Typer(help="Train a model on words of your own, let it write, measure it.",
@@ -388,6 +360,7 @@ def train(
     file: Words = None,  # the words
     model: Kind = DEFAULT,  # what to train
     out: Out = Path("names.safetensors"),  # where it goes
+    force: Force = False,  # replace a model that is there
     terminator: Dot = ".",  # marks the end of a word
     seed: Seed = 2147483647,  # of weights, batches and samples
     smoothing: Smoothing = None, order: Order = None, discount: Discount = None,
@@ -401,18 +374,21 @@ def train(
     options = {k: v for k, v in ctx.params.items() if k in OPTIONS and v is not None}
     try: _check_options(model, options)
     except ValueError as e: raise typer.BadParameter(str(e), ctx=ctx) from e
-    check_out(out)
-    words = read_words(file)
+    check_out(out, load_model, force)
+    words, say = read_words(file), Report(quiet)
     vocab, parts = vocabulary(words, terminator), split_parts(words)
-    say = (lambda line: None) if quiet else typer.echo
-    for line in describe(words, parts, file or "the names of the lectures"): say(line)
-    with _nothing_written(out), _one_line(out):
-        trained = train_words(parts["train"], model, vocab, parts.get("dev"), seed,
-                              progress=False if quiet else None, **options)
+    with _nothing_written(out), one_line(out):
+        _prepare(out, force, parts["train"], model, vocab, options)
+        for line in describe(words, parts, file or "the names of the lectures"): say(line)
+        with enough_memory():
+            trained = train_words(parts["train"], model, vocab, parts.get("dev"), seed,
+                                  progress=False if quiet else None, **options)
         done = _saved(trained, out)
-    if quiet: return
-    say(f"{trained!r}\n\n{_measured(trained, parts, test)}\n\n{done}")
-    say(f"it writes: {_some(trained, seed)}")
+    say(done)
+    if not (quiet or say.error):
+        say(f"\n{trained!r}\n\n{_measured(trained, parts, test)}\n")
+        say(f"it writes: {_some(trained, seed)}")
+    say.end()
 
 # %% ../book/appendix/names.ipynb #765dcc47
 def _measured(model, parts, test):
@@ -444,7 +420,7 @@ def sample(
     trained, known = load_model(model), None if new is None else read_words(new)
     count = 0
     for word in draw_words(trained, n, torch.Generator().manual_seed(seed), known, max_chars):
-        typer.echo(word)
+        echo(word)
         count += 1
     if count < n: raise CommandError(f"{count} of {n} words found: the model writes nothing else, "
                                      "or so seldom that the search was ended")
@@ -470,9 +446,9 @@ def evaluate(
     trained, found = load_model(model), read_words(file)
     check_known(found, trained.vocab, file)
     ends = sum(map(len, found)) + len(found)
-    typer.echo(f"{file}: {counted(len(found))}, {counted(ends, 'character')} with their ends")
-    typer.echo(f"{trained!r}\n")
-    typer.echo(loss_table({type(trained).__name__: trained}, {"loss": found}))
+    echo(f"{file}: {counted(len(found), 'word')}, {counted(ends, 'character')} with their ends")
+    echo(f"{trained!r}\n")
+    echo(loss_table({type(trained).__name__: trained}, {"loss": found}))
     if not words: return
-    typer.echo("")
-    for loss, word in words_by_loss(trained, found): typer.echo(f"{loss:8.4f}  {word}")
+    echo("")
+    for loss, word in words_by_loss(trained, found): echo(f"{loss:8.4f}  {word}")

@@ -19,9 +19,10 @@ import torch.nn.functional as F
 
 from .batchnorm import BatchNorm1d, Linear, Module, Tanh
 from .bigram import CharModel, CharVocab, race, split_words, windows
-from .check import agree, checker
+from .check import agree, checker, expect, expect_answers, expect_tensor
 from .mlp import SCHEDULES as mlp_schedules
 from .mlp import one_thread
+from .terminal import table as aligned
 
 # %% ../book/06_wavenet.ipynb #ff006cce
 def smooth(
@@ -321,8 +322,7 @@ def table(
             and any(r.get(k) != rows[0].get(k) for r in rows)] + [k for k in show if k in rows[0]]
     def cell(x): return f"{x:.4f}" if isinstance(x, float) and abs(x) >= 0.1 else str(x)
     lines = [keys, *([cell(r.get(k)) for k in keys] for r in sorted(rows, key=lambda r: r[by]))]
-    wide = [max(len(line[i]) for line in lines) for i in range(len(keys))]
-    return "\n".join("  ".join(x.rjust(w) for x, w in zip(line, wide)) for line in lines)
+    return aligned(lines, ">")
 
 # %% ../book/06_wavenet.ipynb #b9c143ea
 class CausalConv1d(Module):
@@ -496,8 +496,8 @@ WINNER = Config(batch=64, lr=0.2, schedule="linear", decay=2e-4)
 # %% ../book/06_wavenet.ipynb #a3782db9
 from fastcore.basics import patch
 
-from .bigram import Bigram, _checked, _ready_vocab, generate, pick, stream
-from .mlp import MLP, _whole, step_sizes
+from .bigram import Bigram, word_list, ready_vocab, generate, pick, stream
+from .mlp import MLP, whole, step_sizes
 
 # %% ../book/06_wavenet.ipynb #747070d0
 class RowModel(torch.nn.Module):
@@ -522,9 +522,9 @@ def word_rows(
     block: int,  # the most characters that a row may hold, besides the dot in front
 ) -> tuple:  # X: (N, T) int64, T <= block + 1; Y: (N, T) int64, what follows, -1 for nothing
     "Words as rows of equal width; what of a word is too long for its row follows in more rows."
-    words, (X, Y) = _checked(words), ([], [])
+    words, (X, Y) = word_list(words), ([], [])
     stream(words, vocab)  # refuses words that are not in the characters of `vocab`
-    width = 1 + min(_whole("block", block), max(map(len, words)))
+    width = 1 + min(whole("block", block), max(map(len, words)))
     for word in words:
         ids = [0, *vocab.encode(word), 0]
         n = min(len(ids) - 1, width)
@@ -635,10 +635,12 @@ def train_rows(
     "Train on random rows."
     if not isinstance(generator, torch.Generator):
         raise ValueError("hand in a torch.Generator to draw the batches")
-    batch = _whole("batch", batch)
+    batch = whole("batch", batch)
     optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.99),
                                   weight_decay=decay, foreach=True)
+    largest = 0.0
     for lr in lrs:
+        largest = max(largest, lr)
         optimiser.param_groups[0]["lr"] = min(lr, 1e30)  # far too large already, but still a float
         ix = torch.randint(0, len(X), (batch,), generator=generator)
         x, y = X[ix], Y[ix]
@@ -648,7 +650,7 @@ def train_rows(
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-        _check_finite(model, loss.item(), max(lrs))
+        _check_finite(model, loss.item(), largest)
         yield loss.item()
 
 # %% ../book/06_wavenet.ipynb #aea230d9
@@ -952,6 +954,10 @@ class RowsModel(CharModel):
         with torch.random.fork_rng(devices=[]), _float32():  # what torch.nn draws is its own affair
             return self.build(vocab_size, generator)
 
+    def _sketch(self, vocab_size):
+        "The network without its numbers: it has shapes and costs no memory."
+        with torch.device("meta"): return self._fresh(vocab_size, None)
+
     def _named(self, net):
         return {} if net is None else {f"net.{k}": t for k, t in net.state_dict().items()}
 
@@ -968,11 +974,11 @@ class RowsModel(CharModel):
 @patch
 def _setup(self: RowsModel, vocab, generator, **sizes):
     "What all constructors do: take over the sizes, refuse those that do not go together."
-    for name, value in sizes.items(): setattr(self, name, _whole(name, value))
-    wide = max(self.n_embd, sizes.get("n_hidden", 0))
-    if wide * (12 * sizes.get("n_layer", 1) * wide + self.block) > 2**28:
+    for name, value in sizes.items(): setattr(self, name, whole(name, value))
+    wide, deep = max(self.n_embd, sizes.get("n_hidden", 0)), sizes.get("n_layer", 1)
+    if wide * (12 * deep * wide + self.block) > 2**28 or deep > 100:
         raise ValueError(f"{self!r} would be too large")
-    self._fresh(2, None)
+    self._sketch(2)
     if vocab is not None: self.start(vocab, generator)
 
 # %% ../book/06_wavenet.ipynb #69a7a891
@@ -1044,7 +1050,7 @@ def nll_words(self: RowsModel,
     words: list,  # strings in the characters of the vocabulary
 ) -> torch.Tensor:  # (len(words),) float32
     "The mean negative log-likelihood of each word, its end included."
-    words = _checked(words)
+    words = word_list(words)
     parts = self._each(words).split([len(w) + 1 for w in words])
     return torch.stack([part.mean() for part in parts])
 
@@ -1165,13 +1171,13 @@ def fit(self: RowsModel,
 ):  # the model; `history` has a row for each look ("batch" is the mean loss since the last)
     "Start afresh and train; ctrl-C stops early, sets `interrupted` and keeps the best weights."
     from tqdm import tqdm
-    words = _checked(words)
+    words = word_list(words)
     if vocab is not None and not isinstance(vocab, CharVocab):
         raise ValueError(f"expected a CharVocab or None, not {vocab!r}")
-    vocab = _ready_vocab(words, vocab, 1)
+    vocab = ready_vocab(words, vocab, 1)
     rows = word_rows(words, vocab, self.block)
     dev = None if dev is None else word_rows(dev, vocab, self.block)
-    batch, eval_every = _whole("batch", batch, self.least), _whole("eval_every", eval_every)
+    batch, eval_every = whole("batch", batch, self.least), whole("eval_every", eval_every)
     for name, x in (("lr", lr), ("decay", decay)):
         if not (isinstance(x, (int, float)) and 0 <= x < math.inf):
             raise ValueError(f"{name} must be a finite number of at least 0, not {x!r}")
@@ -1203,7 +1209,7 @@ def fit(self: RowsModel,
 # %% ../book/06_wavenet.ipynb #d6120c5c
 @patch
 def _shapes(self: RowsModel):
-    self.net = self._fresh(len(self.vocab), None)  # to be filled
+    self.net = self._sketch(len(self.vocab))
     return {k: tuple(t.shape) for k, t in self._named(self.net).items()}
 
 # %% ../book/06_wavenet.ipynb #1c929497
@@ -1213,6 +1219,7 @@ def _restored(self: RowsModel):
     state = {name.removeprefix("net."): self.__dict__.pop(name) for name in self.tensors}
     if any((t < 0).any() for name, t in state.items() if name.endswith("running_var")):
         raise ValueError("a running variance is negative")
+    self.net = self._fresh(len(self.vocab), None)  # now that the shapes are known to fit
     self.net.load_state_dict(state)
     self.net.eval()
     self.history, self.interrupted = [], False
@@ -1229,8 +1236,9 @@ def sample(self: RowsModel,
     "Draw words, all of them side by side."
     self._size()  # is it fitted?
     words = []
-    for a in range(0, n, 1000):
-        seeds = torch.randint(2**62, (min(1000, n - a),), generator=generator).tolist()
+    most = max(1, min(1000, 2**24 // self.block))  # words at once, which bounds the memory
+    for a in range(0, n, most):
+        seeds = torch.randint(2**62, (min(most, n - a),), generator=generator).tolist()
         words += self._grow([torch.Generator().manual_seed(s) for s in seeds], max_chars, draw)
     return words
 
@@ -1342,18 +1350,13 @@ if __name__ == "__main__" and __spec__: sys.exit(main())
 @checker
 def check_tree(answers):  # dict with the six keys of the exercise
     "Check exercise 'Shapes and numbers of a tree' of chapter 6."
-    hints = dict(levels=(4, "each level halves the number of places"),
-                 after_embedding=((32, 16, 16), "examples, places, numbers per place"),
-                 after_first=((32, 8, 40), "half of the places, and one number per neuron"),
-                 statistics=((40,), "one mean for each neuron, whatever its place"),
-                 averaged=(256, "all examples and all places of the first level"),
-                 parameters=(12910, "did you count gamma and beta, and the bias at the end?"))
-    assert isinstance(answers, dict), f"expected a dict, got {type(answers).__name__}"
-    for key, (right, hint) in hints.items():
-        assert answers.get(key) is not None, f"{key} is missing"
-        got = answers[key]
-        if isinstance(right, tuple): assert tuple(got) == right, f"{key}: {hint}"
-        else: agree(float(got), float(right), f"{key}: {hint}", tol=0)
+    expect_answers(answers, dict(
+        levels=(4, "each level halves the number of places"),
+        after_embedding=((32, 16, 16), "examples, places, numbers per place"),
+        after_first=((32, 8, 40), "half of the places, and one number per neuron"),
+        statistics=((40,), "one mean for each neuron, whatever its place"),
+        averaged=(256, "all examples and all places of the first level"),
+        parameters=(12910, "did you count gamma and beta, and the bias at the end?")))
 
 # %% ../book/06_wavenet.ipynb #6f39c541
 @checker
@@ -1369,12 +1372,12 @@ def check_fuse(fuse):  # function of x (B, T, C) and n that returns (B, ceil(T /
             rows = torch.cat([torch.zeros(B, -T % n, C), x], 1)
             want = torch.cat([rows[:, k::n] for k in range(n)], 2)
             kept, got = x.clone(), fuse(x, n)
-            assert torch.is_tensor(got), f"expected a tensor, got {type(got).__name__}"
+            expect_tensor(got)
             agree(got, want,
                   f"fuse{kind} for T = {T} and n = {n}: the older neighbour comes first, "
                   "and zeros stand before everything", tol=0)
-            assert torch.equal(x, kept), "x itself has changed: leave it as it was"
-    assert fuse(plain.requires_grad_(), n).requires_grad, "no gradient finds its way back to x"
+            expect(torch.equal(x, kept), "x itself has changed: leave it as it was")
+    expect(fuse(plain.requires_grad_(), n).requires_grad, "no gradient finds its way back to x")
 
 # %% ../book/06_wavenet.ipynb #805f29d2
 @checker
@@ -1388,7 +1391,7 @@ def check_normalise(normalise):  # function of x, gamma, beta, channels: y, mean
             generator=g)
         gamma, beta = (torch.randn(3, generator=g, dtype=torch.float64) for _ in range(2))
         got = normalise(x.clone(), gamma, beta, channels)
-        assert isinstance(got, (tuple, list)) and len(got) == 3, "expected y, mean and variance"
+        expect(isinstance(got, (tuple, list)) and len(got) == 3, "expected y, mean and variance")
         rows = x.movedim(channels, -1).reshape(-1, 3)
         y = F.batch_norm(x.movedim(channels, 1), None, None, gamma, beta,
                          training=True).movedim(1, channels)
@@ -1401,18 +1404,18 @@ def check_normalise(normalise):  # function of x, gamma, beta, channels: y, mean
 @checker
 def check_field(answer):  # two functions: field(kernels, dilations) and dilations_for(groups)
     "Check exercise 'How far back?' of chapter 6."
-    assert isinstance(answer, (tuple, list)) and len(answer) == 2, "expected two functions"
+    expect(isinstance(answer, (tuple, list)) and len(answer) == 2, "expected two functions")
     field, dilations_for = answer
     for kernels, dilations, right in (((2, 2, 2), (1, 2, 4), 8), ((3,), (5,), 11), ((2,) * 10,
         [2**k for k in range(10)], 1024),
                                       ((1, 1), (7, 3), 1), ((3, 2, 4), (1, 1, 2), 10), ((), (), 1)):
-        assert field(kernels, dilations) == right, \
-            f"field({kernels}, {dilations}): each layer adds the distance of its oldest tap"
+        expect(field(kernels, dilations) == right,
+               f"field({kernels}, {dilations}): each layer adds the distance of its oldest tap")
     for groups, right in (((2, 2, 2), [1, 2, 4]), ((3, 2, 2), [1, 3, 6]), ((8,), [1]), ((2, 3, 4),
         [1, 2, 6])):
         got = dilations_for(groups)
-        assert got is not None and list(got) == right, \
-            f"dilations_for({groups}): how many characters does a node below stand for?"
+        expect(got is not None and list(got) == right,
+               f"dilations_for({groups}): how many characters does a node below stand for?")
 
 # %% ../book/06_wavenet.ipynb #43e70aab
 @checker
@@ -1423,31 +1426,31 @@ def check_gate(gate_gradients):  # function of a, b and dz that returns da and d
     inputs = a.clone().requires_grad_(), b.clone().requires_grad_()
     want = torch.autograd.grad(torch.tanh(inputs[0]) * torch.sigmoid(inputs[1]), inputs, dz)
     got = gate_gradients(a.clone(), b.clone(), dz.clone())
-    assert isinstance(got, (tuple, list)) and len(got) == 2, "expected da and db"
+    expect(isinstance(got, (tuple, list)) and len(got) == 2, "expected da and db")
     hints = dict(da="the slope of the tanh, times what the gate lets through",
                  db="the slope of the sigmoid, times the tanh")
     for (name, hint), x, right in zip(hints.items(), got, want):
-        assert torch.is_tensor(x), f"{name}: expected a tensor, got {type(x).__name__}"
+        expect_tensor(x, name=name)
         agree(x, right, f"{name}: {hint}; and times dz", tol=1e-9)
 
 # %% ../book/06_wavenet.ipynb #35d32119
 @checker
 def check_count(answer):  # two functions: count and widest
     "Check exercise 'As large as allowed' of chapter 6."
-    assert isinstance(answer, (tuple, list)) and len(answer) == 2, "expected two functions"
+    expect(isinstance(answer, (tuple, list)) and len(answer) == 2, "expected two functions")
     count, widest = answer
     def real(*sizes): return sum(p.numel() for p in fusing_net(*sizes).parameters())
     for sizes in ((27, 10, 68, (2, 2, 2)), (27, 10, 200, (8,)), (5, 3, 4, (3, 2)),
                   (9, 1, 1, (2,) * 5)):
-        assert count(*sizes) == real(*sizes), \
-            f"count{sizes}: embedding, a matrix and a norm for each level, a matrix and a bias"
+        expect(count(*sizes) == real(*sizes),
+               f"count{sizes}: embedding, a matrix and a norm for each level, a matrix and a bias")
     for most, *sizes in ((22_400, 27, 10, (2, 2, 2)), (100_000, 27, 24, (2, 2, 2)), (22_097, 27,
         10, (8,)),
                          (22_096, 27, 10, (8,))):
         n = widest(most, *sizes)
-        assert n is not None and real(*sizes[:2], n, sizes[2]) <= most < real(*sizes[:2], n + 1,
-            sizes[2]), \
-            f"widest({most}, ...): the next wider one must be too large, and this one not"
+        expect(n is not None and real(*sizes[:2], n, sizes[2]) <= most < real(*sizes[:2], n + 1,
+               sizes[2]),
+               f"widest({most}, ...): the next wider one must be too large, and this one not")
 
 # %% ../book/06_wavenet.ipynb #acc9ab55
 @checker
@@ -1455,11 +1458,10 @@ def check_averages(averages):  # function of T that returns a (T, T) tensor
     "Check exercise 'An average is a matrix' of chapter 6."
     for T in (1, 2, 7):
         A = averages(T)
-        assert torch.is_tensor(A), f"expected a tensor, got {type(A).__name__}"
-        assert A.shape == (T, T), f"expected the shape {(T, T)} for T = {T}, got {tuple(A.shape)}"
+        expect_tensor(A, (T, T))
         A = A.double()
-        assert (A.triu(1) == 0).all(), "a row listens to later places: that is the future"
-        assert (A.diagonal() > 0).all(), "a place belongs to its own average"
+        expect((A.triu(1) == 0).all(), "a row listens to later places: that is the future")
+        expect((A.diagonal() > 0).all(), "a place belongs to its own average")
         agree(A.sum(1), torch.ones(T).double(), "the shares of each row sum to one", tol=1e-6)
         x = torch.randn(T, 3, generator=torch.Generator().manual_seed(T)).double()
         want = x.cumsum(0) / torch.arange(1, T + 1)[:, None]
@@ -1473,14 +1475,13 @@ def check_states(run_states):  # function of step, start (H,) and inputs (B, T, 
     inputs, start = torch.randn(3, 5, 2, generator=g), torch.randn(4, generator=g).requires_grad_()
     W, U, calls = torch.randn(2, 4, generator=g), torch.randn(4, 4, generator=g), []
     def step(x, h):
-        assert x.shape == (3, 2), f"step got inputs of shape {tuple(x.shape)}, expected (3, 2)"
-        assert h.shape == (3, 4), f"step got a state of shape {tuple(h.shape)}, expected (3, 4)"
+        expect(x.shape == (3, 2), f"step got inputs of shape {tuple(x.shape)}, expected (3, 2)")
+        expect(h.shape == (3, 4), f"step got a state of shape {tuple(h.shape)}, expected (3, 4)")
         calls.append(h.clone())
         return torch.tanh(x @ W + h @ U)
     got = run_states(step, start.clone(), inputs.clone())
-    assert torch.is_tensor(got), f"expected a tensor, got {type(got).__name__}"
-    assert got.shape == (3, 5, 4), f"expected the shape {(3, 5, 4)}, got {tuple(got.shape)}"
-    assert len(calls) == 5, f"step was called {len(calls)} times for 5 places"
+    expect_tensor(got, (3, 5, 4))
+    expect(len(calls) == 5, f"step was called {len(calls)} times for 5 places")
     h, want = start.expand(3, 4), []
     for t in range(5):
         h = torch.tanh(inputs[:, t] @ W + h @ U)
@@ -1488,7 +1489,7 @@ def check_states(run_states):  # function of step, start (H,) and inputs (B, T, 
     agree(calls[0], start.expand(3, 4), "the first step begins with the start state")
     agree(got[:, 0], want[0], "first the input at place 0, and the state after it")
     agree(got, torch.stack(want, 1), "is the state of one step the one that the next begins with?")
-    assert got.requires_grad, "no gradient finds its way back to the start state, which is learned"
+    expect(got.requires_grad, "no gradient finds its way back to the start state, which is learned")
 
 # %% ../book/06_wavenet.ipynb #c8c9bcf3
 @checker
@@ -1501,8 +1502,7 @@ def check_gru(gru_step):  # function of x, h, W, U, b and c that returns (B, H)
     with torch.no_grad():
         for p, t in zip(cell.parameters(), (W, U, b, c)): p.copy_(t)
         got, want = gru_step(x, h, W, U, b, c), cell(x, h)
-        assert torch.is_tensor(got), f"expected a tensor, got {type(got).__name__}"
-        assert got.shape == (4, 5), f"expected the shape {(4, 5)}, got {tuple(got.shape)}"
+        expect_tensor(got, (4, 5))
         shut, keep = b.clone(), b.clone()
         shut[:5] -= 100  # r = 0
         keep[5:10] += 100  # z = 1
@@ -1524,11 +1524,10 @@ def check_looks(looks):  # function of q and k (B, T, d) that returns (B, T, T)
     for q, k in cases:
         B, T, d = q.shape
         A = looks(q.clone(), k.clone())
-        assert torch.is_tensor(A), f"expected a tensor, got {type(A).__name__}"
-        assert A.shape == (B, T, T), f"expected the shape {(B, T, T)}, got {tuple(A.shape)}"
-        assert not A.isnan().any(), "there are numbers that are none: is a whole row closed?"
-        assert (A.triu(1) == 0).all(), "somebody looks ahead, if only a little: row t is the " \
-            "place that looks, and its open scores may all be low"
+        expect_tensor(A, (B, T, T))
+        expect(not A.isnan().any(), "there are numbers that are none: is a whole row closed?")
+        expect((A.triu(1) == 0).all(), "somebody looks ahead, if only a little: row t is the "
+               "place that looks, and its open scores may all be low")
         agree(A.sum(-1), torch.ones(B, T).double(), "the shares of each place sum to one", 1e-9)
         other = k.clone()
         other[:, -1] += 1

@@ -1,16 +1,19 @@
 """What the pages of the site need beyond the book itself.
 
-The directive `{road}` draws the chapters on the landing page, and two extensions that Jupyter Book
-always loads are silenced, because they would put scripts from elsewhere on every page.
+The directive `{road}` draws the chapters on the landing page; the pages of a chapter are numbered;
+old addresses lead to the new ones; and two extensions that Jupyter Book always loads are silenced,
+because they would put scripts from elsewhere on every page.
 """
 
 from __future__ import annotations
 
+import json
 from html import escape
 from pathlib import Path
 
 import yaml
 from docutils import nodes
+from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
@@ -145,7 +148,86 @@ def complete_sitemap(app: Sphinx, exception: Exception | None) -> None:
         queue.put(entry)
 
 
+# The door of a chapter comes before its pages, and Sphinx would count its sections as well: the first
+# page of chapter 7 would be 7.4. So the pages are counted first, and the sections of a door have no number.
+
+
+def is_door(doc: str) -> bool:
+    return doc.endswith("/index")
+
+
+def pages_first(app: Sphinx, tree: nodes.document) -> None:
+    "Lets Sphinx count the pages of a chapter before the sections of its door."
+    if is_door(app.env.docname):
+        for pages in list(app.env.tocs[app.env.docname].findall(addnodes.toctree)):
+            around = pages.parent
+            around.remove(pages)
+            around.insert(0, pages)
+
+
+def unnumber_door(app: Sphinx, env) -> list[str]:
+    "Takes the numbers off the sections of each door; the title keeps that of the chapter."
+    for doc in filter(is_door, env.toc_secnumbers):
+        title, *sections = env.tocs[doc].findall(nodes.reference)
+        for link in sections:
+            link["secnumber"] = None
+            env.toc_secnumbers[doc][link["anchorname"]] = None
+    return []
+
+
+MOVED = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<title>{title}</title>
+<link rel="canonical" href="{link}">
+<meta name="robots" content="noindex">
+<noscript><meta http-equiv="refresh" content="0; url={link}"></noscript>
+<script>
+const places = {places};
+location.replace((places[decodeURIComponent(location.hash.slice(1))] ?? "{link}") + location.hash);
+</script>
+</head>
+<body><p>This page is now <a href="{link}">{title}</a>.</p></body>
+</html>
+"""
+
+
+def anchors(env, doc: str) -> set[str]:
+    "What an address can name on a page: sections, labels, and the cells that define something."
+    page = getattr(env, "zth_pages", {}).get(doc, {"sections": {}, "places": {}})
+    labels = {at for there, at in env.get_domain("std").anonlabels.values() if there == doc}
+    found = {*page["sections"], *labels, *(at for at, _ in page["places"].values())}
+    return {a for a in found if a and "/" not in a and not a.endswith(("exercise-content", "solution-content"))}
+
+
+def write_moved(app: Sphinx, exception: Exception | None) -> None:
+    "Writes a small page at each old address; a chapter that became a folder is searched for the section."
+    if exception or app.builder.format != "html":
+        return
+    for old, new in app.config.zth_moved.items():
+        if new not in app.env.found_docs:
+            continue
+        folder = new.removesuffix("index") if is_door(new) else None
+        docs = [d for d in app.env.found_docs if folder and d.startswith(folder) and d != new]
+        docs.sort(key=lambda d: app.env.toc_secnumbers.get(d, {}).get("", ()), reverse=True)
+        link = app.builder.get_relative_uri(old, new)
+        places = {  # of two places with one name, the one that is read first
+            anchor: app.builder.get_relative_uri(old, doc)
+            for doc in docs
+            for anchor in sorted(anchors(app.env, doc))
+        }
+        title = escape(app.env.titles[new].astext())
+        path = Path(app.outdir, f"{old}.html")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(MOVED.format(link=link, title=title, places=json.dumps(places)), encoding="utf-8")
+
+
 def setup(app: Sphinx) -> dict:
+    app.add_config_value("zth_moved", {}, "html")
+    app.connect("doctree-read", pages_first, priority=900)  # after Sphinx has listed the sections
+    app.connect("env-get-updated", unnumber_door, priority=900)  # after it has counted them
+    app.connect("build-finished", write_moved)
     app.connect("build-finished", complete_sitemap, priority=400)  # before the sitemap is written
     app.connect("config-inited", silence, priority=1)
     app.connect("html-page-context", repair)

@@ -6,12 +6,12 @@ draw their figures from it, and repeat a small twin of the run whenever the book
 """
 
 import argparse
-import hashlib
 import shlex
 import subprocess
 import sys
 from pathlib import Path
 
+from zth.data import digest
 from zth.runs import read_header
 
 HERE = Path(__file__).resolve().parent
@@ -44,20 +44,27 @@ def main(argv=None, folder=HERE):
     parser = argparse.ArgumentParser(
         prog="make runs", description="List the logs of long runs, or repeat one."
     )
-    parser.add_argument("name", nargs="?", help="the log whose run is repeated")
+    parser.add_argument("name", nargs="?", help="the run that is repeated: gpt.ladder, or its log")
     args = parser.parse_args(argv)
     heads = logs(folder)
     if args.name is None:
         return print(table(heads))
-    if args.name not in heads:
+    path = folder / f"{args.name.replace('.', '_')}.jsonl"
+    if path.stem in heads:
+        said = heads[path.stem]["command"]
+    elif "." in args.name:  # a run of a lab that has no log yet
+        said = "python -m zth.{} {}".format(*args.name.rsplit(".", 1))
+    else:
         parser.error(f"no log is called {args.name!r}; there are: {', '.join(heads) or 'none'}")
-    path, command = folder / f"{args.name}.jsonl", shlex.split(heads[args.name]["command"])
+    command = shlex.split(said)
     if command[0] == "python":
         command[0] = sys.executable
-    before = hashlib.sha256(path.read_bytes()).hexdigest()
-    print("$", heads[args.name]["command"], flush=True)
-    subprocess.run(command, cwd=HERE.parents[1], check=True)
-    if hashlib.sha256(path.read_bytes()).hexdigest() == before:
+    before = digest(path) if path.is_file() else None
+    print("$", said, flush=True)
+    run = subprocess.run(command, cwd=HERE.parents[1])
+    if run.returncode:
+        raise SystemExit(run.returncode)
+    if path.is_file() and digest(path) == before:
         print(
             f"{path.name} is as before: the command wrote its log elsewhere, or found nothing new."
         )

@@ -33,16 +33,19 @@ def docs(entry):
 
 
 TOC = docs(yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8")))
+CONFIG = yaml.safe_load((ROOT / "book/_config.yml").read_text(encoding="utf-8"))
+MOVED = CONFIG["sphinx"]["config"]["zth_moved"]  # old addresses and the pages they lead to
 BUILT = sorted(
     p.relative_to(FOLDER).with_suffix("").as_posix()
     for p in FOLDER.rglob("*.html")
     if p.relative_to(FOLDER).parts[0] not in ("_static", "_sources", "reports")
+    and p.relative_to(FOLDER).with_suffix("").as_posix() not in MOVED
 )
 
 
 def pytest_generate_tests(metafunc):
-    "A test that takes `page` runs for each page of the site, one with `doc` for each document."
-    for name, values in (("page", BUILT), ("doc", TOC)):
+    "A test that takes `page`, `doc` or `old` runs for each page, document or old address."
+    for name, values in (("page", BUILT), ("doc", TOC), ("old", sorted(MOVED))):
         if name in metafunc.fixturenames:
             metafunc.parametrize(name, values if BUILT else ["no-book"])
 
@@ -92,7 +95,7 @@ class Page:
 class Site:
     "All pages, each read once."
 
-    folder, root, toc, names = FOLDER, ROOT, TOC, BUILT
+    folder, root, toc, names, moved = FOLDER, ROOT, TOC, BUILT, MOVED
 
     @functools.cache  # noqa: B019
     def __getitem__(self, name):

@@ -210,6 +210,17 @@ def test_next_and_back_by_click(browser, site):
     browser.wait(f"location.pathname.endsWith('/{site.toc[1]}.html')", "the page before opens")
 
 
+def test_an_old_address_with_a_section_leads_to_the_section(browser):
+    "Chapter 7 was one page; its sections are on several now."
+    for old, new in (("07_gpt.html#gpt-attention", "07_gpt/self_attention.html#gpt-attention"),
+                     ("07_gpt.html", "07_gpt/index.html"),
+                     ("07_gpt.html#no-such-section", "07_gpt/index.html#no-such-section"),
+                     ("appendix/text.html", "07_gpt/own_text.html")):
+        browser.driver.get(f"{browser.base}/{old}")
+        there = f"location.href == '{browser.base}/{new}' && document.readyState == 'complete'"
+        browser.wait(there, f"{old} leads to {new}")
+
+
 def test_a_phone_reaches_every_page_by_the_menu(browser, site):
     "On a narrow window the table of contents is behind a button."
     browser.visit("index.html", width=390, height=844)

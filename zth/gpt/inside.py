@@ -6,43 +6,43 @@ __all__ = ['attention_maps', 'stream_states', 'stream_norms']
 # %% ../../book/07_gpt/inside.ipynb #eb767a3d
 import torch
 
-# %% ../../book/07_gpt/inside.ipynb #5713d49f
 from .model import GPTLanguageModel
+from .text import evaluating
 
-# %% ../../book/07_gpt/inside.ipynb #5a054e64
+# %% ../../book/07_gpt/inside.ipynb #0b659ede
 @torch.no_grad()
 def attention_maps(
     model: GPTLanguageModel,
     idx: torch.Tensor,  # (B, T) int64
-) -> torch.Tensor:  # (n_layer, B, n_head, T, T): who looks where
+) -> torch.Tensor:  # (n_layer, B, n_head, T, T): row t holds the weights of position t
     "The attention weights of all heads of all blocks, without dropout."
-    was, maps = model.training, []
-    try:
-        x = model.eval().embed(idx)
+    maps = []
+    with evaluating(model):
+        x = model.embed(idx)
         for block in model.blocks:
+            # what the block will compute, and use, once more in the next line
             maps.append(block.attn.weights(block.ln1(x)))
             x = block(x)
-    finally: model.train(was)
     return torch.stack(maps)
 
+# %% ../../book/07_gpt/inside.ipynb #1a814360
 @torch.no_grad()
 def stream_states(
     model: GPTLanguageModel,
     idx: torch.Tensor,  # (B, T) int64
-) -> torch.Tensor:  # (2 n_layer + 1, B, T, n_embd)
+) -> torch.Tensor:  # (2 n_layer + 1, B, T, C)
     "The residual stream after the embedding and after each addition, without dropout."
-    was = model.training
-    try:
-        states = [model.eval().embed(idx)]
+    with evaluating(model):
+        states = [model.embed(idx)]
         for block in model.blocks:
+            # the two lines of `Block.forward`, with every sum kept
             states.append(states[-1] + block.attn(block.ln1(states[-1])))
             states.append(states[-1] + block.ffwd(block.ln2(states[-1])))
-    finally: model.train(was)
     return torch.stack(states)
 
 def stream_norms(
     model: GPTLanguageModel,
     idx: torch.Tensor,  # (B, T) int64
 ) -> torch.Tensor:  # (2 n_layer + 1,)
-    "The length of the stream's vectors after the embedding and each addition, averaged."
+    "The mean length of the stream's vectors after the embedding and each addition."
     return stream_states(model, idx).norm(dim=-1).mean((1, 2))
