@@ -331,6 +331,23 @@ def test_the_place_is_tested_before_the_first_step():
                 train(model_, {"train": data_}, TrainConfig(4), gen(), path_, progress=False)
         assert all(torch.equal(a, b) for a, b in zip(before_, model_.parameters()))
 
+# %% ../book/07_gpt/training.ipynb #1e939ca8
+def test_a_disk_that_is_too_small_is_noticed_before_the_first_step():
+    resource_ = pytest.importorskip("resource")  # not on Windows
+    old_, model_ = resource_.getrlimit(resource_.RLIMIT_FSIZE), net_()
+    resource_.setrlimit(resource_.RLIMIT_FSIZE, (500_000, old_[1]))  # enough for the weights alone
+    try:
+        with tempfile.TemporaryDirectory() as at_, pytest.raises(OSError, match="too large"):
+            train(model_, {"train": torch.arange(300) % 11}, TrainConfig(4), gen(),
+                  os.path.join(at_, "run"), progress=False)
+    finally: resource_.setrlimit(resource_.RLIMIT_FSIZE, old_)
+    assert all(torch.equal(a, b) for a, b in zip(net_().parameters(), model_.parameters()))
+
+# %% ../book/07_gpt/training.ipynb #d5ead0b2
+def test_to_evaluate_more_often_changes_nothing_in_the_training():
+    weights_ = [run_(eval_every=k_)[1] for k_ in (2, 10)]
+    assert all(torch.equal(a, b) for a, b in zip(*(w.values() for w in weights_)))
+
 # %% ../book/07_gpt/training.ipynb #2a1b2bd3
 def test_training_leaves_the_callers_things_alone():
     model_, data_ = net_(drop=0.2), torch.arange(300) % 11

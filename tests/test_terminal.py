@@ -88,7 +88,8 @@ def test_the_place_of_a_result_is_checked():
         for how in ({"force": True}, {"force": True, "nbytes": 99}): assert refused(at / "m", **how) is None
         assert refused(at / "m", other="--more adds to it, ").endswith(": --more adds to it, --force replaces it")
         assert refused(at / ("n" * 250)) is None
-        with mock.patch("zth.terminal.reserve", side_effect=FULL) as asked:
+        asked = mock.Mock(side_effect=FULL)
+        with mock.patch.dict(check_out.__globals__, reserve=asked):
             assert refused(at / "new", nbytes=77) == f"--out {at / 'new'}: No space left on device"
         assert asked.call_args[0][1] == 77 and sorted(p.name for p in at.iterdir()) == ["m", "words"]
 

@@ -484,6 +484,21 @@ def test_patched_methods_belong_to_their_class():
     assert defined_names("@patch\ndef f(self): pass\n@cache\ndef g(x: int): pass") == ["f", "g"]
     assert defined_names("@patch\ndef f(): pass") == ["f"]
 
+# %% ../book/appendix/weave.ipynb #c0ffee02
+def test_cells_of_assertions_are_told_from_others():
+    assert only_checks("assert x\ntest_eq(1, 1)\nif a:\n    same(x, y, tol=1);")
+    assert only_checks("for a in b: assert a\nwith c:\n    test_fail(d)")
+    for text in ("", "x = 1\nassert x", "same(x, y)\nx", "%pip install zth", "f(x)", "if a: assert b\nelse: c = 1"):
+        assert not only_checks(text), text
+
+# %% ../book/appendix/weave.ipynb #c0ffee05
+def test_answers_and_checks_are_folded_with_what_they_print():
+    from zth import weave
+    assert weave._fold({"fold:": "I have guessed: show"}, "x") == ("I have guessed: show", True)
+    assert weave._fold({"fold:": "Draw it"}, "x") == ("Draw it", False)
+    assert weave._fold({"test": "a_b"}, "assert x") == ("Check: a b", False)
+    assert weave._fold({}, "assert x") == ("Check", True) and weave._fold({}, "x = 1") == (None, False)
+
 # %% ../book/appendix/weave.ipynb #34d51924
 docutils_nodes = pytest.importorskip("docutils.nodes")
 
@@ -725,7 +740,8 @@ def test_hidden_cells_run_but_do_not_show():
 
 # %% ../book/appendix/weave.ipynb #91f3a498
 def test_a_fold_is_a_details_element():
-    fold = re.search("<details class=.zth-fold.>(.*?)</details>", page("01_part.html"), re.S)[1]
+    folds = re.findall("<details class=.zth-fold.>(.*?)</details>", page("01_part.html"), re.S)
+    fold = next(f for f in folds if "Plumbing" in f)
     assert fold.startswith("<summary>Plumbing &amp; pipes</summary>") and "folded_word" in fold
 
 # %% ../book/appendix/weave.ipynb #a64cb2dc

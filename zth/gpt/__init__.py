@@ -7,8 +7,8 @@ __all__ = ['CharTokenizer', 'split_text', 'get_batch', 'evaluating', 'estimate_l
            'GPTConfig', 'Block', 'GPTLanguageModel', 'gpt_size', 'attention_maps', 'stream_states', 'stream_norms',
            'next_probs', 'next_token', 'KVCache', 'stream', 'generate', 'writing_flops', 'save_model', 'load_model',
            'Checkpoint', 'TrainConfig', 'TrainResult', 'learning_rate', 'make_optimizer', 'train_step',
-           'training_steps', 'train', 'FAST', 'FastLinear', 'FastDropout', 'FastAttention', 'faster', 'keep_memory',
-           'step_flops', 'ranking_loss']
+           'training_steps', 'train', 'loss_by_position', 'FAST', 'FastLinear', 'FastDropout', 'FastAttention',
+           'faster', 'keep_memory', 'step_flops', 'ranking_loss']
 
 # %% ../../book/07_gpt/index.ipynb #09227aa1
 from .text import CharTokenizer, split_text, get_batch, evaluating, estimate_loss
@@ -21,7 +21,7 @@ from .inside import attention_maps, stream_states, stream_norms
 from .sampling import next_probs, next_token, KVCache, stream, generate, writing_flops
 from .checkpoint import save_model, load_model, Checkpoint
 from .training import TrainConfig, TrainResult, learning_rate, make_optimizer
-from .training import train_step, training_steps, train
+from .training import train_step, training_steps, train, loss_by_position
 from .fast import FAST, FastLinear, FastDropout, FastAttention, faster, keep_memory
 from .fast import step_flops
 from .assistants import ranking_loss
@@ -33,6 +33,7 @@ _all_ = ["CharTokenizer", "split_text", "get_batch", "evaluating", "estimate_los
          "Block", "GPTLanguageModel", "gpt_size", "attention_maps", "stream_states",
          "stream_norms", "next_probs", "next_token", "KVCache", "stream", "generate",
          "writing_flops", "save_model", "load_model", "Checkpoint", "TrainConfig", "TrainResult",
-         "learning_rate", "make_optimizer", "train_step", "training_steps", "train", "FAST",
+         "learning_rate", "make_optimizer", "train_step", "training_steps", "train",
+         "loss_by_position", "FAST",
          "FastLinear", "FastDropout", "FastAttention", "faster", "keep_memory", "step_flops",
          "ranking_loss"]

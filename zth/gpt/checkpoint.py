@@ -71,14 +71,16 @@ def save_model(
     "Write a model to one safetensors file."
     if taken := sorted(OWN & meta.keys()):
         raise ValueError(f"{taken[0]!r} is the file's own entry")
-    return write_tensors(path, _weights(model), KIND, {**_model_meta(model, tokenizer), **meta})
+    meta = {**_model_meta(model, tokenizer), **meta}
+    return write_tensors(path, _weights(model), KIND, meta)
 
-# %% ../../book/07_gpt/checkpoint.ipynb #999be1ab
+# %% ../../book/07_gpt/checkpoint.ipynb #4e48250d
 def _check_shapes(config, file):
-    "Compare the sizes in the metadata with the tensors in the file, before anything is made."
+    "Compare the sizes in the metadata with the tensors, before anything is made."
     shapes = {n: s for n, s in file.shapes.items() if n.startswith("model.")}
     held, asked = sum(map(math.prod, shapes.values())), gpt_size(config)
-    if asked > 2 * held:  # up to twice, the skeleton is cheap and says which tensor is wrong
+    # up to twice, the skeleton is cheap and says which tensor is wrong
+    if asked > 2 * held:
         raise ValueError(f"its sizes ask for {asked:,} parameters, and it holds {held:,}")
     wanted = {name: tuple(p.shape) for name, p in _weights(_skeleton(config)).items()}
     file.expect(wanted)
@@ -87,7 +89,7 @@ def _check_shapes(config, file):
     if whole := [n for n in wanted if not file.dtypes[n].is_floating_point]:
         raise ValueError(f"{whole[0]} holds {file.dtypes[whole[0]]}")
 
-# %% ../../book/07_gpt/checkpoint.ipynb #eb14310b
+# %% ../../book/07_gpt/checkpoint.ipynb #9a64b455
 class Checkpoint:
     "A saved model or run: opened and checked once; its tensors are read when asked for."
     def __init__(self,
@@ -113,7 +115,7 @@ class Checkpoint:
             raise ValueError(f"{path} is damaged: {e}") from None
 
     def _entry(self, key, kind, default=...):
-        "An entry of the metadata; one that is missing or null has its default, if there is one."
+        "An entry of the metadata; a missing one has its default, if there is one."
         value = self.meta.get(key)
         if value is None and default is not ...:
             return default
@@ -123,9 +125,11 @@ class Checkpoint:
 
     def model(self) -> GPTLanguageModel:  # in eval mode
         "Make the model and read its weights."
-        with torch.random.fork_rng(devices=[]):  # its first weights are replaced at once
+        # its first weights are replaced at once
+        with torch.random.fork_rng(devices=[]):
             model = GPTLanguageModel(self.config)
-        model.load_state_dict(self.file.tensors("model."), strict=False)  # a tied head is no error
+        # a tied head is no error
+        model.load_state_dict(self.file.tensors("model."), strict=False)
         return model.eval()
 
     def expect(self,
@@ -134,8 +138,9 @@ class Checkpoint:
     ) -> None:
         "Refuse to continue a run in another way than it began."
         for key, value in mine.items():
-            if kept.get(key) != value:
-                raise ValueError(f"{self.path} was trained with {key}={kept.get(key)}, not {value}")
+            was = kept.get(key)
+            if was != value:
+                raise ValueError(f"{self.path} was trained with {key}={was}, not {value}")
 
     def restore(self,
         model: GPTLanguageModel,
@@ -146,8 +151,8 @@ class Checkpoint:
         if self.train is None:
             raise ValueError(f"{self.path} holds a model, but no run to resume")
         if "groups" not in self.meta:
-            raise ValueError(f"{self.path} is from an older version: its model can be loaded, "
-                             "but its run cannot be resumed")
+            raise ValueError(f"{self.path} is from an older version: its model can be "
+                             "loaded, but its run cannot be resumed")
         self.expect(asdict(self.config), asdict(model.config))
         weights = self.file.tensors("model.")
         moments, states = self._moments(optimizer), self._random_states(rng)
@@ -169,8 +174,9 @@ class Checkpoint:
             shapes = {}
         self.file.expect(shapes)
         for name in shapes:
-            if not self.file.dtypes[name].is_floating_point:
-                raise ValueError(f"{self.path} is damaged: {name} holds {self.file.dtypes[name]}")
+            dtype = self.file.dtypes[name]
+            if not dtype.is_floating_point:
+                raise ValueError(f"{self.path} is damaged: {name} holds {dtype}")
         state = {i: {key: self.file.tensor(f"optimizer.{i}.{key}") for key in MOMENTS}
                  for i in range(len(params)) if shapes}
         return {"state": state, "param_groups": groups}
@@ -205,7 +211,7 @@ def load_model(
     saved = Checkpoint(path)
     return saved.model(), saved.tokenizer
 
-# %% ../../book/07_gpt/checkpoint.ipynb #8114fae5
+# %% ../../book/07_gpt/checkpoint.ipynb #3520c92f
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # what AdamW remembers of every parameter
 
 def save_run(
@@ -223,10 +229,12 @@ def save_run(
 ) -> Path:
     "Write everything that a run needs to continue."
     tensors, saved = _weights(model), optimizer.state_dict()
-    for i, moments in saved["state"].items():  # i counts the parameters through all groups
+    # i counts the parameters through all groups
+    for i, moments in saved["state"].items():
         tensors |= {f"optimizer.{i}.{key}": moments[key] for key in MOMENTS}
     tensors |= {f"rng.{name}": g.get_state() for name, g in rng.items()}
-    groups = [group["params"] for group in saved["param_groups"]]  # their options: in `train`
+    # their options: in `train`
+    groups = [group["params"] for group in saved["param_groups"]]
     meta = {"groups": groups, "train": train, "step": step, "history": list(history),
             "seconds": float(seconds), "data": data}
     return write_tensors(path, tensors, KIND, {**_model_meta(model, tokenizer), **meta})
@@ -239,7 +247,7 @@ def run_bytes(
     numbers = sum(p.numel() * p.element_size() for p in model.parameters())
     return 3 * numbers + 2**20  # the rest is for header, history and random states
 
-# %% ../../book/07_gpt/checkpoint.ipynb #ff983261
+# %% ../../book/07_gpt/checkpoint.ipynb #bf832599
 @contextmanager
 def own_randomness(
     generator: torch.Generator = None,  # draws the seed; None: PyTorch's own
@@ -248,7 +256,8 @@ def own_randomness(
     "A global random state of a run's own, from which dropout draws; the caller's is kept."
     seed = torch.randint(2**62, (1,), generator=generator).item()
     rng, gpus = {"dropout": torch.default_generator}, []
-    if device is not None and device.type == "cuda":  # a GPU draws from a generator of its own
+    # a GPU draws from a generator of its own
+    if device is not None and device.type == "cuda":
         gpus = [torch.cuda.current_device() if device.index is None else device.index]
         rng["cuda"] = torch.cuda.default_generators[gpus[0]]
     with torch.random.fork_rng(devices=gpus):  # puts the old states back at the end
@@ -269,7 +278,8 @@ class StopSignal:
     def __enter__(self):
         self.heard = None  # the number of the signal
         self.before = {}  # signal: its handler until now
-        if threading.current_thread() is threading.main_thread():  # Python asks for that
+        # Python asks for that
+        if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
                 handler = signal.getsignal(number)
                 if handler not in (signal.SIG_IGN, None):  # nohup stays nohup

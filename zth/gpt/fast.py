@@ -25,7 +25,8 @@ def step_flops(
     "Operations of a training step."
     c, tokens = config, batch_size * config.block_size
     weights = 12 * c.n_layer * c.n_embd**2 + c.n_embd * c.vocab_size
-    scores = c.n_layer * 2 * c.block_size * c.n_embd  # queries with keys, weights with values
+    # queries with keys, weights with values
+    scores = c.n_layer * 2 * c.block_size * c.n_embd
     return 6 * tokens * (weights + scores)  # 2 forwards, 4 backwards
 
 # %% ../../book/07_gpt/fast.ipynb #a1b93bfd
@@ -71,14 +72,15 @@ class FastLinear(nn.Linear):
     "nn.Linear that multiplies with oneDNN where that is possible and worth it."
     def forward(self, x):
         plain = x.dtype == self.weight.dtype == torch.float32 and x.is_cpu
-        few = x.dim() < 2 or x.shape[:-1].numel() < 16  # then the call costs more than it gains
+        # then the call costs more than it gains
+        few = x.dim() < 2 or x.shape[:-1].numel() < 16
         if not plain or few or onednn_product() is None:
             return F.linear(x, self.weight, self.bias)
         return _Product.apply(x, self.weight, self.bias)
 
 # %% ../../book/07_gpt/fast.ipynb #3670e7f9
 def keep_memory() -> bool:  # whether it could be done
-    "Let this process keep memory that it has used, instead of giving it back (Linux with glibc)."
+    "Let this process keep memory that it has used (Linux with glibc)."
     import ctypes
     if not sys.platform.startswith("linux"):
         return False
@@ -94,7 +96,8 @@ def keep_memory() -> bool:  # whether it could be done
 def _random_int16(shape):
     "Evenly distributed int16, four from each draw of 64 bits."
     n = math.prod(shape)
-    bits = torch.empty(-(-n // 4), dtype=torch.int64).random_(-2**63, None)  # n / 4, rounded up
+    # n / 4, rounded up
+    bits = torch.empty(-(-n // 4), dtype=torch.int64).random_(-2**63, None)
     return bits.view(torch.int16)[:n].view(shape)
 
 def _dropped_below(p):
@@ -121,9 +124,11 @@ class _DroppedAttention(torch.autograd.Function):
         B, H, T, d = q.shape
         future = q.new_full((T, T), -math.inf).triu(1).expand(H, T, T)
         signed = q.new_empty(B, H, T, T)  # all that is kept of the scores
-        out = q.new_empty(B, T, H, d).transpose(1, 2)  # in memory as the projection wants it
+        # in memory as the projection wants it
+        out = q.new_empty(B, T, H, d).transpose(1, 2)
         for b in range(B):
-            s = torch.baddbmm(future, q[b], k[b].mT, alpha=d**-0.5)  # divided by sqrt(d), masked
+            # divided by sqrt(d), masked
+            s = torch.baddbmm(future, q[b], k[b].mT, alpha=d**-0.5)
             torch.softmax(s, -1, out=s)
             coins = _random_int16(s.shape)
             # coin + 0.5 - limit is negative for the dropped ones and never zero
@@ -138,7 +143,8 @@ class _DroppedAttention(torch.autograd.Function):
     def backward(ctx, dout):  # (B, H, T, d)
         q, k, v, signed = ctx.saved_tensors
         B, H, T, d = q.shape
-        dqkv = q.new_empty(B, T, 3, H, d).permute(2, 0, 3, 1, 4)  # as `split` has them in memory
+        # as `split` has them in memory
+        dqkv = q.new_empty(B, T, 3, H, d).permute(2, 0, 3, 1, 4)
         dout, scale = dout * (1 / (1 - ctx.p)), d**-0.5
         for b in range(B):
             kept = signed[b].relu()
@@ -169,7 +175,8 @@ def faster(
     "Give every module the fast twin of its class; parameters and their names stay."
     kinds = FAST if kinds is None else kinds
     for module in model.modules():
-        twin = kinds.get(type(module))  # exactly this class: a subclass may compute another thing
+        # exactly this class: a subclass may compute another thing
+        twin = kinds.get(type(module))
         if twin is not None:
             module.__class__ = twin
     return model

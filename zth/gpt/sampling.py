@@ -51,7 +51,8 @@ def next_probs(
         likelier = p.cumsum(-1) - p  # what all likelier tokens have together
         p = p * (likelier < top_p)  # not enough yet: this token is needed, too
     p = p / p.sum(-1, keepdim=True)
-    return torch.zeros_like(p).scatter(-1, order, p)  # back in the order of the vocabulary
+    # back in the order of the vocabulary
+    return torch.zeros_like(p).scatter(-1, order, p)
 
 # %% ../../book/07_gpt/sampling.ipynb #cc8fe097
 def next_token(
@@ -76,7 +77,8 @@ class KVCache:
     ):
         c, d = config, config.n_embd // config.n_head
         size = (c.n_layer, batch_size, c.n_head, c.block_size, d)
-        self.keys = torch.zeros(size, device=device, dtype=dtype)  # made once, filled from the left
+        # made once, filled from the left
+        self.keys = torch.zeros(size, device=device, dtype=dtype)
         self.values = torch.zeros_like(self.keys)
         self.length = 0  # positions that every layer has read
 
@@ -102,13 +104,16 @@ def read(
     if start >= S or cache.keys.shape[1] != B:
         raise ValueError(f"the cache has read {start} tokens of {cache.keys.shape[1]} rows "
                          f"already, and the text is {tuple(idx.shape)}")
-    x = model.embed(idx[:, start:], start)  # (B, T, C): the T newest tokens, at their positions
-    mask = causal_mask(S - start, S, idx.device)  # (T, S): the last T rows of the triangle
+    # (B, T, C): the T newest tokens, at their positions
+    x = model.embed(idx[:, start:], start)
+    # (T, S): the last T rows of the triangle
+    mask = causal_mask(S - start, S, idx.device)
     for layer, block in enumerate(model.blocks):
         q, k, v = block.attn.split(block.ln1(x))  # (B, H, T, d) each
         k, v = cache.add(layer, k, v)  # (B, H, S, d): the old positions, too
         y = F.scaled_dot_product_attention(q, k, v, mask)  # (B, H, T, d)
-        x = x + block.attn.proj(y.transpose(1, 2).flatten(2))  # heads side by side again
+        # heads side by side again
+        x = x + block.attn.proj(y.transpose(1, 2).flatten(2))
         x = x + block.ffwd(block.ln2(x))
     cache.length = S  # only now: all layers count their positions from the same start
     return model.lm_head(model.ln_f(x[:, -1]))
@@ -121,10 +126,12 @@ def next_logits(
     cache=None,  # a `KVCache` that has read the beginning of it; None: read everything
 ) -> torch.Tensor:  # (B, V)
     "What a model expects after a text, in eval mode; the mode is restored."
-    with evaluating(model) if model.training else nullcontext():  # it costs some time per token
+    # it costs some time per token
+    with evaluating(model) if model.training else nullcontext():
         if cache is not None:
             return read(model, idx, cache)
-        return model.logits(idx)[:, -1]  # what follows the other positions is in the text
+        # what follows the other positions is in the text
+        return model.logits(idx)[:, -1]
 
 # %% ../../book/07_gpt/sampling.ipynb #0a4b0d41
 def new_cache(
@@ -168,7 +175,8 @@ def stream(
 # %% ../../book/07_gpt/sampling.ipynb #e4205e31
 def _stream(model, idx, n, draw, stop, cache):
     "The loop of `stream`, whose arguments have been checked."
-    over = torch.zeros(len(idx), dtype=torch.bool, device=idx.device)  # rows that have ended
+    # rows that have ended
+    over = torch.zeros(len(idx), dtype=torch.bool, device=idx.device)
     for _ in range(n):
         if model.block_size and idx.shape[1] > model.block_size:
             idx = idx[:, -model.block_size:]
@@ -203,7 +211,8 @@ def writing_flops(
     c, total = config, 0
     for T in range(1, new + 1):  # positions in the text before this token
         rows = 1 if cache else T  # positions that have to be computed
-        products = 24 * c.n_embd**2  # 12 C^2 weights in a block, a product and a sum for each
+        # 12 C^2 weights in a block, a product and a sum for each
+        products = 24 * c.n_embd**2
         scores = 4 * T * c.n_embd  # queries with T keys, weights with T values
         total += rows * c.n_layer * (products + scores)
         total += rows * 2 * c.n_embd * c.vocab_size  # the head

@@ -33,7 +33,8 @@ class TrainConfig:
     min_lr: float = None  # the step size at the end of the cosine; None: a tenth of lr
     warmup: int = 100  # steps until the step size is the largest
     schedule: str = "cosine"  # the step size after the warm-up: "cosine" or "constant"
-    betas: tuple = (0.9, 0.99)  # the share of its two averages that AdamW keeps at a step
+    # the share of its two averages that AdamW keeps at a step
+    betas: tuple = (0.9, 0.99)
     weight_decay: float = 0.1  # pull of the matrices towards zero, times the step size
     clip: float = 1.0  # the largest norm of the gradient; 0: any
     eval_every: int = 250  # steps between two evaluations
@@ -100,7 +101,8 @@ def make_optimizer(
     "AdamW with weight decay on matrices only, in one kernel where PyTorch has one."
     params = [p for p in model.parameters() if p.requires_grad]
     matrices = [p for p in params if p.dim() >= 2]  # linear layers and embedding tables
-    vectors = [p for p in params if p.dim() < 2]  # biases, and the scales of layer norms
+    # biases, and the scales of layer norms
+    vectors = [p for p in params if p.dim() < 2]
     groups = [dict(params=matrices, weight_decay=config.weight_decay),
               dict(params=vectors, weight_decay=0.0)]
     make = partial(torch.optim.AdamW, groups, lr=config.lr, betas=config.betas)
@@ -121,7 +123,7 @@ def train_step(
     optimizer.zero_grad(set_to_none=True)
     loss = model(x, y)[1] if loss_of is None else loss_of(model, x, y)
     loss.backward()
-    if clip:  # all gradients together are one long vector, which is scaled down as a whole
+    if clip:  # all gradients are one long vector, which is scaled down as a whole
         nn.utils.clip_grad_norm_(model.parameters(), clip)
     optimizer.step()
     return loss.detach()
@@ -148,7 +150,8 @@ def training_steps(
 # %% ../../book/07_gpt/training.ipynb #6c189eba
 def _evaluate(model, parts, config, step, seconds):
     "A row of the history."
-    fixed = torch.Generator().manual_seed(1337)  # the same batches each time: rows compare
+    # the same batches each time: rows compare
+    fixed = torch.Generator().manual_seed(1337)
     losses = estimate_loss(model, parts, config.batch_size, model.block_size,
                            config.eval_iters, fixed, next(model.parameters()).device)
     if not all(map(math.isfinite, losses.values())):
@@ -156,7 +159,7 @@ def _evaluate(model, parts, config, step, seconds):
     lr = learning_rate(step, config)
     return dict(step=step, **losses, lr=lr, seconds=round(seconds, 3))
 
-# %% ../../book/07_gpt/training.ipynb #3c18f985
+# %% ../../book/07_gpt/training.ipynb #894b7688
 class _Bar:
     "A progress bar with loss and tokens per second; none, where it cannot be printed."
     def __init__(self, steps, step, tokens, show):
@@ -170,7 +173,8 @@ class _Bar:
         "One more step is done."
         try:
             now = time.perf_counter()
-            if not self.bar.disable and now - self.shown > 0.2:  # a GPU must wait for a loss
+            # a GPU must wait for a loss
+            if not self.bar.disable and now - self.shown > 0.2:
                 rate = self.tokens * (self.bar.format_dict["rate"] or 0)
                 said = f"loss {loss:.3f}, {rate:,.0f} tokens/s"
                 self.bar.set_postfix_str(said, refresh=False)
@@ -241,7 +245,8 @@ def train(
         save()  # first, because what follows may fail: a full disk, a closed pipe
         if log is not None:
             with bar.aside():
-                log.row(kind="look", **history[-1])  # so are they called in the book's logs
+                # so are they called in the book's logs
+                log.row(kind="look", **history[-1])
 
     tokens = config.batch_size * model.block_size
     with (evaluating(model),  # the loop trains in train mode; this restores what was before
@@ -257,7 +262,7 @@ def train(
         if stop.heard: save()
     return TrainResult(history, step, stop.heard is not None and step < config.steps)
 
-# %% ../../book/07_gpt/training.ipynb #c2ae7cee
+# %% ../../book/07_gpt/training.ipynb #0624fdaa
 def _to_resume(resume, path, config, data):
     "The checkpoint to continue, or None; refuses one of another plan or other data."
     if not resume:
@@ -266,7 +271,8 @@ def _to_resume(resume, path, config, data):
         raise ValueError("resume=True needs the path of a file")
     saved = Checkpoint(path) if resume is True else resume
     kept = asdict(TrainConfig.saved_in(saved))
-    saved.expect(kept, {**asdict(config), "steps": kept["steps"]})  # it may be made longer
+    # it may be made longer
+    saved.expect(kept, {**asdict(config), "steps": kept["steps"]})
     if saved.data not in (None, data):
         raise ValueError(f"{saved.path} was trained on another text")
     return saved
@@ -282,9 +288,9 @@ def loss_by_position(
     n = (len(data) - 1) // block_size
     if n < 1:
         raise ValueError(f"{len(data)} tokens are too few for a window of {block_size}")
-    x, y = (data[k:n * block_size + k].view(n, -1) for k in (0, 1))  # y is one further on
+    x, y = (data[k:n * block_size + k].view(n, -1) for k in (0, 1))  # y: one further
     total = torch.zeros(block_size, dtype=torch.float64)
-    for xs, ys in zip(x.split(256), y.split(256)):  # so many windows at a time fit in memory
+    for xs, ys in zip(x.split(256), y.split(256)):  # so many windows fit in memory
         losses = F.cross_entropy(model(xs)[0].mT, ys, reduction="none")  # (windows, T)
         total += losses.double().sum(0).cpu()
     return total / n
