@@ -299,7 +299,7 @@ def test_a_run_of_its_own_randomness_leaves_the_callers_alone():
         assert list(rng_) == ["dropout", "batches"][:1 if g_ is None else 2]
 
 # %% ../book/07_gpt/checkpoint.ipynb #66eefad4
-def test_a_first_signal_is_a_wish_and_a_second_one_strikes():
+def test_a_first_signal_is_a_request_and_a_second_one_strikes():
     before_ = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     for first_ in (signal.SIGINT, signal.SIGTERM):
         with StopSignal() as stop_:
