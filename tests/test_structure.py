@@ -23,7 +23,7 @@ EXCEPTIONS = {
     *((f"more than {LINES} lines", name) for name in CHAPTERS),
     *((f"more than {CELLS} cells", name) for name in CHAPTERS),
     # appendices that hold several programs each
-    *((f"more than {LINES} lines", name) for name in ["data", "names", "weave"]),
+    *((f"more than {LINES} lines", name) for name in ["data", "weave"]),
     *((f"more than {CELLS} cells", name) for name in ["data", "weave"]),
 }
 
