@@ -21,11 +21,11 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from zth.bigram import BigramCounts, BigramNet, CharModel, CharVocab, InterpolatedCounts
-from zth.bigram import TrigramCounts
-from zth.mlp import MLPLanguageModel
+from zth.bigram import BigramCounts, TrigramCounts
 from zth.terminal import CommandError
-from zth.wavenet import GRUModel, RowsModel, TransformerModel, WaveNetModel
+from zth.wavenet import GRUModel
+from zth.words import MODELS, draw_words, options_of, read_words, split_parts, train_words
+from zth.words import vocabulary
 
 # %% ../book/appendix/names.ipynb #17389ed9
 ISLANDS = """
@@ -54,246 +54,6 @@ def call(*args):
     done = CliRunner().invoke(zth_app, ["names", *map(str, args)], prog_name="zth")
     if done.exception and not isinstance(done.exception, SystemExit): raise done.exception
     return done.exit_code, done.stdout, done.stderr
-
-# %% ../book/appendix/names.ipynb #85c215ef
-def test_options_come_from_the_signatures():
-    assert options_of("bigram") == options_of("trigram") == {"smoothing": 1.0}
-    assert options_of("interpolated") == {"order": 5, "discount": 0.75}
-    assert options_of("bigram-net") == {"steps": 300, "lr": None}
-    assert options_of("mlp") == {"steps": None, "batch": 32, "lr": 0.2, "block": None,
-                                 "embedding": 16, "hidden": 300}
-    for name in ("wavenet", "rnn", "gru", "lstm"):
-        assert list(options_of(name)) == ["steps", "batch", "lr", "block", "embedding", "hidden"]
-    assert list(options_of("transformer"))[-3:] == ["embedding", "layers", "heads"]
-    assert options_of("transformer")["layers"] == 4 == options_of("transformer")["heads"]
-    assert all(preset.keys() <= OPTIONS.keys() for preset in PRESETS.values())
-    assert all(issubclass(kind, CharModel) for kind in MODELS.values()) and DEFAULT in MODELS
-
-# %% ../book/appendix/names.ipynb #f4613f8a
-def test_options_of_another_model_are_refused():
-    import zth.names as module
-    for name, options, said in [
-            ("bigram", {"order": 3}, "--model bigram does not take --order; it takes --smoothing"),
-            ("pentagram", {}, "no model is called 'pentagram'; there are bigram, "),
-            ("bigram", {"smoothing": math.nan}, "--smoothing must be a finite number, not nan"),
-            ("bigram-net", {"lr": 0.0}, "--lr must be above zero, not 0.0"),
-            ("gru", {"layers": 2}, "--model gru does not take --layers; it takes --steps, --batch"),
-            ("transformer", {"hidden": 9}, "it takes --steps, --batch, --lr, --block, --embedding"),
-            ("interpolated", {"lr": 1.0}, "it takes --order, --discount")]:
-        with pytest.raises(ValueError) as e: module._check_options(name, options)
-        assert said in str(e.value)
-    module._check_options("interpolated", {"order": 3, "discount": 0.5})
-
-# %% ../book/appendix/names.ipynb #aa7398a7
-def test_words_are_read_line_by_line():
-    with desk(words="\ufeffΩμέγα\r\n\n   \n  άλφα  \nάλφα\nNew York\na") as at:
-        assert read_words("words.txt") == ["Ωμέγα", "άλφα", "άλφα", "New York", "a"]
-        assert read_words(at / "words.txt") == read_words("words.txt")
-    with desk(words="a\u2028b\x85c\nd\x0ce\x1cf\rg\n"): assert read_words("words.txt") == [
-        "a\u2028b\x85c", "d\x0ce\x1cf", "g"]
-
-# %% ../book/appendix/names.ipynb #ade2c65e
-def test_what_is_wrong_with_a_file_is_said_in_one_line():
-    wrong = {"none.txt": "none.txt: there is no such file", ".": ". is a folder, not a file",
-             "empty.txt": "empty.txt holds no words: expected one in each line",
-             "blank.txt": "blank.txt holds no words: expected one in each line",
-             "latin.txt": "latin.txt is not a text file in UTF-8 (byte 2)",
-             "wide.txt": "wide.txt looks like UTF-16 or UTF-32: save it as UTF-8"}
-    with desk(empty="", blank="\n \n\t\n"):
-        Path("wide.txt").write_text("ada\n", "utf-16-le")
-        Path("latin.txt").write_bytes("Zoë\n".encode("latin-1"))
-        for name, said in wrong.items():
-            with pytest.raises(CommandError) as e: read_words(name)
-            assert str(e.value) == said
-
-# %% ../book/appendix/names.ipynb #e2466938
-def test_without_a_file_it_takes_the_names_of_the_lectures():
-    import zth.names as module
-    with desk(names="ada\ngrace\n") as at, mock.patch.dict(os.environ, ZTH_DATA_DIR=str(at)):
-        module.data._warned.clear()
-        status, out, err = call("train", "--model", "bigram", "--seed", "5")
-        assert status == 0 and "names of the lectures: 2 words" in out
-        assert err.startswith("zth names: names: ") and "is not the canonical file" in err
-        assert err.count("\n") == 1 and read_words() == ["ada", "grace"]
-
-# %% ../book/appendix/names.ipynb #2eaab5fb
-def test_a_terminator_has_to_be_free():
-    assert vocabulary(["ab.c"], "|").itos[0] == "|"
-    free = "; choose a character that occurs in no word"
-    for words, dot, said in [
-            (["ok", "ab.c|"], ".", f"the word 'ab.c|' contains the terminator '.'{free}, "
-                                   "as in --terminator '#'"),
-            (["ab"], "ab", "the terminator must be one character, not 'ab'"),
-            (["ab"], "", "the terminator must be one character, not ''"), ([SPARE], ".", free)]:
-        with pytest.raises(CommandError) as e: vocabulary(words, dot)
-        assert str(e.value).endswith(said)
-
-# %% ../book/appendix/names.ipynb #2223acf0
-def test_an_unknown_character_is_named_with_its_word():
-    vocab = CharVocab("abc")
-    check_known(["a", "cab"], vocab, "f.txt")
-    for words, said in [(["a", "cäb"], "f.txt: in the word 'cäb', the character 'ä' (U+00E4) is not in "
-                         "the vocabulary 'abc'"),
-                        (["a.b"], "f.txt: 'a.b' has the model's terminator '.' in it")]:
-        with pytest.raises(CommandError) as e: check_known(words, vocab, "f.txt")
-        assert str(e.value) == said
-
-# %% ../book/appendix/names.ipynb #ad53c668
-def test_ten_words_can_be_split_and_nine_cannot():
-    sizes = {n: [len(p) for p in split_parts(ISLANDS[:n]).values()] for n in (1, 9, 10, 70)}
-    assert sizes == {1: [1], 9: [9], 10: [8, 1, 1], 70: [56, 7, 7]}
-    parts = split_parts(ISLANDS)
-    assert sorted(sum(parts.values(), [])) == sorted(ISLANDS) and split_parts(ISLANDS) == parts
-    assert list(parts) == ["train", "dev", "test"] and split_parts(ISLANDS, 1) != parts
-
-# %% ../book/appendix/names.ipynb #0aade24b
-def test_the_description_counts_and_warns():
-    once, twice = ISLANDS[:20], ["ab", "ba"] * 10
-    assert describe(once, split_parts(once), "f")[1:] == ["train: 16, dev: 2, test: 2"]
-    assert describe(once, split_parts(once), "f")[0].startswith("f: 20 words in ")
-    assert describe(twice, split_parts(twice), "f")[2].startswith("4 of 4 words set aside occur")
-    assert describe(["ab"], split_parts(["ab"]), "f") == [
-        "f: 1 word in 2 different characters",
-        "too few to set any aside: all of them are for training"]
-
-# %% ../book/appendix/names.ipynb #9f4d43cf
-def test_the_steps_suit_the_words():
-    import zth.names as module
-    assert module._suited(["ab", "c"], 32) == {"block": 2, "steps": 500}
-    assert module._suited(["abcdefghi"] * 1000, 32) == {"block": 5, "steps": 2812}
-    assert module._suited(["abcdefghi"] * 1000, 64) == {"block": 5, "steps": 1406}
-    assert module._suited(["abcdefghi"] * 10**6, 32) == {"block": 5, "steps": 50_000}
-    assert module._suited(["abcdefghi"] * 4000, 32, GRUModel) == {"block": 9, "steps": 1500}
-    assert module._suited(["abcdefghi"] * 10**5, 32, TransformerModel) == {"block": 9, "steps": 10_000}
-    assert module._suited(["a" * 300], 32, GRUModel) == {"block": 128, "steps": 500}
-    blocks = [module._suited(["a" * n], 32, WaveNetModel)["block"] for n in (1, 2, 3, 4, 5, 8, 9, 40)]
-    assert blocks == [1, 2, 4, 4, 8, 8, 8, 8]
-
-# %% ../book/appendix/names.ipynb #24846ce0
-def test_options_reach_the_model():
-    words = ISLANDS[:30]
-    assert train_words(words, "bigram", smoothing=0.5).smoothing == 0.5
-    made = train_words(words, "interpolated", order=3, discount=0.5)
-    assert (made.order, made.discount, made.vocab) == (3, 0.5, CharVocab.from_words(words))
-    net = train_words(words, "bigram-net", steps=7, lr=10.0)
-    assert len(net.losses) == 7 and net.losses == BigramNet().fit(words, steps=7, lr=10.0).losses
-    assert type(train_words(words, "trigram", vocab=vocabulary(ISLANDS))) is TrigramCounts
-    net = train_words(words, dev=ISLANDS[30:], vocab=vocabulary(ISLANDS), steps=60, block=2,
-                      embedding=4, hidden=20, batch=8, lr=0.2)
-    assert repr(net).startswith("MLPLanguageModel(block=2, n_embd=4, n_hidden=20, init='scaled'")
-    assert [row["step"] for row in net.history] == [10, 20, 30, 40, 50, 60] and "dev" in net.history[0]
-
-# %% ../book/appendix/names.ipynb #64ea6c4e
-def test_the_seed_decides():
-    def net(seed, **more):
-        return train_words(ISLANDS, "mlp", seed=seed, steps=20, hidden=9, **more).W1
-    assert torch.equal(net(1), net(1)) and not torch.equal(net(1), net(2))
-    g = torch.Generator().manual_seed(1)
-    made = MLPLanguageModel(block=5, n_embd=16, n_hidden=9, init="scaled")
-    made.fit(ISLANDS, steps=20, lr=0.2, schedule="linear", generator=g, eval_every=10)
-    assert torch.equal(net(1), made.W1) and torch.equal(net(1, batch=32, lr=0.2), made.W1)
-    assert not torch.equal(net(1, lr=0.1), made.W1) and not torch.equal(net(1, batch=31), made.W1)
-
-# %% ../book/appendix/names.ipynb #f765a1a1
-def test_options_reach_the_networks_of_chapter_6():
-    parts, v = split_parts(ISLANDS), vocabulary(ISLANDS)
-    for name, more, said in [
-            ("rnn", {}, "RNNModel(block=11, n_embd=64, n_hidden=200)"),
-            ("gru", {"hidden": 9, "embedding": 4}, "GRUModel(block=11, n_embd=4, n_hidden=9)"),
-            ("lstm", {"block": 3, "hidden": 9}, "LSTMModel(block=3, n_embd=64, n_hidden=9)"),
-            ("wavenet", {"hidden": 9}, "WaveNetModel(block=8, n_embd=24, n_hidden=9)"),
-            ("transformer", {"layers": 1, "heads": 2, "embedding": 6},
-             "TransformerModel(block=11, n_embd=6, n_layer=1, n_head=2)")]:
-        net = train_words(parts["train"], name, v, parts["dev"], steps=25, batch=4, **more)
-        assert repr(net) == said and [row["step"] for row in net.history] == [10, 20, 25]
-        assert net.nll(parts["dev"]) == pytest.approx(min(row["dev"] for row in net.history), abs=1e-5)
-        again = train_words(parts["train"], name, v, parts["dev"], steps=25, batch=4, **more)
-        other = train_words(parts["train"], name, v, parts["dev"], 5, steps=25, batch=4, **more)
-        assert again.history == net.history != other.history
-
-# %% ../book/appendix/names.ipynb #6d6a883b
-def test_presets_of_the_networks_of_chapter_6_reach_them():
-    for name in ("wavenet", "gru", "transformer"):
-        net = train_words(ISLANDS, name, steps=12, seed=3)
-        g = torch.Generator().manual_seed(3)
-        twin = type(net)(**{k: getattr(net, k) for k in net.settings})
-        twin.fit(ISLANDS, steps=12, lr=options_of(name)["lr"], generator=g, eval_every=10)
-        assert all(map(torch.equal, net.parameters(), twin.parameters()))
-        assert net.block == (8 if name == "wavenet" else 11) and len(net.history) == 2
-
-# %% ../book/appendix/names.ipynb #4bd72c16
-def test_a_context_longer_than_any_word_has_a_cure():
-    for name, words, cure in [
-            ("interpolated", ["a", "bc"], "of 4 characters .* longest has 2: use --order 3 or less"),
-            ("trigram", ["a", "b"], "of 2 characters .* longest has 1: use --model bigram")]:
-        with pytest.raises(ValueError, match=cure): train_words(words, name)
-    assert train_words(["a", "bc"], "interpolated", order=3).block == 2
-    assert train_words(["a", "bc"], "mlp", steps=1).block == 2
-    with pytest.raises(ValueError, match="of 3 characters .* longest has 2: use --block 2 or less"):
-        train_words(["a", "bc"], "mlp", block=3)
-    assert train_words(["a", "b"], "bigram").block == 1
-    assert train_words(["a", "bc"], "gru", block=3, steps=1).block == 3  # it reads words
-
-# %% ../book/appendix/names.ipynb #8f159c05
-def test_the_table_says_what_the_models_say():
-    parts = split_parts(ISLANDS)
-    model = train_words(parts["train"], "interpolated", vocab=vocabulary(ISLANDS))
-    table = loss_table(with_baseline(model, parts["train"]), parts)
-    head, guess, counts, mine = [line.split() for line in table.splitlines()]
-    assert head == ["MODEL", "TRAIN", "PERPLEXITY", "DEV", "PERPLEXITY", "TEST", "PERPLEXITY"]
-    assert guess[2] == guess[4] == f"{math.log(len(model.vocab)):.4f}"
-    assert guess[3] == f"{len(model.vocab)}.00" and counts[:2] == ["bigram", "counts"]
-    for column, part in zip((-6, -4, -2), parts.values()):
-        assert mine[column] == f"{model.nll(part):.4f}"
-        assert mine[column + 1] == f"{math.exp(model.nll(part)):.2f}"
-    assert len({len(line) for line in table.splitlines()}) == 1
-
-# %% ../book/appendix/names.ipynb #b1c58f02
-def test_the_baseline_appears_once():
-    model = train_words(ISLANDS, "bigram")
-    assert list(with_baseline(model, ISLANDS)) == ["BigramCounts"]
-    model = train_words(ISLANDS, "bigram", smoothing=0.1)
-    assert list(with_baseline(model, ISLANDS)) == ["bigram counts", "BigramCounts"]
-    huge = [chr(20000 + i) for i in range(12000)]
-    model = InterpolatedCounts(2).fit(["ab"], CharVocab(huge + ["a", "b"]))
-    assert list(with_baseline(model, ["ab"])) == ["InterpolatedCounts"]
-
-# %% ../book/appendix/names.ipynb #9f385707
-def test_an_infinite_loss_is_printed_with_a_remark():
-    sure = BigramCounts(smoothing=0).fit(["ab"], CharVocab("ab"))
-    table = loss_table({"sure": sure}, {"train": ["ab"], "dev": ["ba"]}).splitlines()
-    assert table[2].split() == ["sure", "0.0000", "1.00", "inf", "inf"]
-    assert table[3].startswith("inf: ") and len(table) == 4
-    astray = train_words(["ab"], "bigram-net", steps=1)
-    astray.W = astray.W.detach() * math.nan
-    table = loss_table({"astray": astray}, {"loss": ["ba"]}).splitlines()
-    assert table[2].split() == ["astray", "nan", "nan"] and table[3].startswith("nan: ")
-
-# %% ../book/appendix/names.ipynb #46a371a5
-def test_words_are_drawn_as_the_model_draws_them():
-    model = train_words(ISLANDS, "interpolated")
-    def g(): return torch.Generator().manual_seed(3)
-    drawn = list(draw_words(model, 40, g()))
-    assert drawn == [w for w in model.sample(100, g()) if w][:40] and len(drawn) == 40
-    assert all(len(w) <= 2 for w in draw_words(model, 20, g(), max_chars=2))
-    assert list(draw_words(model, 0, g())) == []
-    net = train_words(ISLANDS, "gru", steps=60, hidden=16)
-    drawn = list(draw_words(net, 30, g()))
-    assert drawn == [w for w in net.sample(60, g()) if w][:30] and len(drawn) == 30
-
-# %% ../book/appendix/names.ipynb #4713b365
-def test_new_words_are_new_and_come_once():
-    model = train_words(ISLANDS, "bigram", smoothing=0.0)
-    drawn = list(draw_words(model, 60, torch.Generator().manual_seed(3), known=ISLANDS))
-    assert len(drawn) == 60 == len(set(drawn)) and not set(drawn) & set(ISLANDS)
-    assert list(draw_words(BigramCounts(0).fit(["ab"]), 3, torch.Generator(), known=["ab"])) == []
-    assert list(draw_words(BigramCounts(0).fit(["ab"]), 3, torch.Generator(), known=[])) == ["ab"]
-
-# %% ../book/appendix/names.ipynb #e10e882b
-def test_empty_words_are_drawn_again():
-    model = BigramCounts(smoothing=100.0).fit(["ab"])
-    plain = model.sample(50, torch.Generator().manual_seed(0))
-    assert "" in plain and "" not in list(draw_words(model, 50, torch.Generator().manual_seed(0)))
 
 # %% ../book/appendix/names.ipynb #011e056b
 def test_the_place_of_the_model_is_checked():
@@ -392,6 +152,16 @@ def test_the_terminator_can_be_chosen():
         assert call("train", "dots.txt", "--terminator", "|", "-q", "--steps", 60)[0] == 0
         assert load_model("names.safetensors").vocab.itos[0] == "|"
         assert "St" in call("sample", "names.safetensors", "-n", 20)[1]
+
+# %% ../book/appendix/names.ipynb #e2466938
+def test_without_a_file_it_takes_the_names_of_the_lectures():
+    import zth.words as reading
+    with desk(names="ada\ngrace\n") as at, mock.patch.dict(os.environ, ZTH_DATA_DIR=str(at)):
+        reading.data._warned.clear()
+        status, out, err = call("train", "--model", "bigram", "--seed", "5")
+        assert status == 0 and "names of the lectures: 2 words" in out
+        assert err.startswith("zth names: names: ") and "is not the canonical file" in err
+        assert err.count("\n") == 1 and read_words() == ["ada", "grace"]
 
 # %% ../book/appendix/names.ipynb #7f8987d4
 def test_an_infinite_dev_loss_is_no_failure():
