@@ -83,11 +83,11 @@ def check_entry_points():
     assert resources.files("zth").joinpath(module.split(".")[1] + ".py").is_file(), command.value
 
 
-def check_labs():
-    "Each package of a chapter that holds labs can be run: `python -m zth.gpt`."
+def check_mains():
+    "Each package that holds labs or a command can be run, as `python -m zth.gpt`."
     for folder in [f for f in resources.files("zth").iterdir() if f.is_dir()]:
         names = [f.name for f in folder.iterdir()]
-        if any(name.startswith("lab_") for name in names):
+        if "command.py" in names or any(name.startswith("lab_") for name in names):
             assert "__main__.py" in names, folder.name
 
 
@@ -110,7 +110,7 @@ for module in ("zth", "zth.micrograd", "zth.check", "zth.runs", "zth.weave"):
 check_gradient()
 check_entry_points()
 check_modules()
-check_labs()
+check_mains()
 check_instant()
 print(
     f"zth {cfg['version']} installs and imports in an empty environment ({sys.version.split()[0]})"

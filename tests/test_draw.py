@@ -107,54 +107,6 @@ def test_trace_guesses_written_order():
     # from a set: the longer part first, then by label
     assert [v.label for v in trace(lecture())[0]] == ['a', 'b', 'e', 'c', 'd', 'f', 'L']
 
-# %% ../book/appendix/draw.ipynb #ec3c6314
-def test_draw_layers():
-    # operations follow their inputs at once, leaves wait for their use
-    x, w, b = Node(label='x'), Node(label='w'), Node(label='b')
-    p = Node(x, w, op='*', label='p')
-    q = Node(p, op='tanh', label='q')
-    nodes, edges = trace(Node(Node(q, b, op='+', label='s'), p, op='+', label='r'))
-    index = {v: i for i, v in enumerate(nodes)}
-    depth = draw._depths(len(nodes), [(index[c], index[d]) for c, d in edges])
-    assert {v.label: k for v, k in zip(nodes, depth)} == dict(r=0, s=1, q=2, b=2, p=3, x=4, w=4)
-
-# %% ../book/appendix/draw.ipynb #d0ab9b1a
-def test_draw_crossings_counts_pairs():
-    rows = [['A', 'B', 'C'], ['a', 'b', 'c']]
-    links = {'a': 'C', 'b': 'B', 'c': 'A', 'A': 'c', 'B': 'b', 'C': 'a'}
-    assert draw._crossings(rows, links) == 3
-    assert draw._crossings([['A', 'B'], ['a', 'b']], {'a': 'AB', 'b': 'AB', 'A': 'ab', 'B': 'ab'}) == 1
-
-# %% ../book/appendix/draw.ipynb #f3e207e1
-def test_draw_tree_has_no_crossing():
-    def tree(k): return Node(tree(k - 1), tree(k - 1), op='+') if k else Node()
-    nodes, edges = trace(tree(5))
-    index = {v: i for i, v in enumerate(nodes)}
-    pairs = [(index[c], index[p]) for c, p in edges]
-    rows, links, _ = draw._rows(draw._depths(len(nodes), pairs), pairs, 1000)
-    assert [len(row) for row in rows] == [1, 2, 4, 8, 16, 32]
-    assert draw._crossings(rows, links) == 0
-    random.Random(1).shuffle(rows[5])
-    before = draw._crossings(rows, links)
-    assert before > 50 and draw._crossings(draw._uncross(rows, links), links) == 0
-
-# %% ../book/appendix/draw.ipynb #85e8ca81
-def test_settle_is_optimal():
-    assert draw._settle([0, 0], [1, 1], [0, 10]) == [-5, 5]
-    assert draw._settle([3, 50], [1, 1], [0, 10]) == [3, 50]
-    r = random.Random(0)
-    for _ in range(50):
-        want = [r.uniform(0, 50) for _ in range(6)]
-        weight = [r.uniform(.1, 5) for _ in range(6)]
-        apart = [0] + [r.uniform(1, 20) for _ in range(5)]
-        x = draw._settle(want, weight, apart)
-        assert all(b - a > gap - 1e-9 for a, b, gap in zip(x, x[1:], apart[1:]))
-        def cost(x): return sum(w*(a - b)**2 for w, a, b in zip(weight, x, want))
-        for _ in range(50): # no other legal row is cheaper
-            y = [a + r.gauss(0, 1) for a in x]
-            legal = all(b - a >= gap for a, b, gap in zip(y, y[1:], apart[1:]))
-            assert not legal or cost(y) > cost(x) - 1e-9
-
 # %% ../book/appendix/draw.ipynb #de3c8212
 def test_draw_labels_that_xml_forbids():
     for bad in ('\x00', '\x1b[31m', '\uffff', '\ud800'):

@@ -95,14 +95,14 @@ def test_what_is_no_file_is_refused():
         with pytest.raises(FileNotFoundError, match="No such file"): load_model(os.path.join(at_, "2"))
         with pytest.raises(ValueError, match="is a folder"): load_model(at_)
 
-# %% ../book/07_gpt/checkpoint.ipynb #e5287a31
+# %% ../book/07_gpt/checkpoint.ipynb #b37c4451
 def test_a_file_that_lacks_a_tensor_is_refused_by_name():
     with tempfile.TemporaryDirectory() as at_:
         path_ = os.path.join(at_, "m")
         tensors_ = load_file(save_model(net_(), path_))
         header_ = safe_open(path_, "pt").metadata()
         for name_, its_, said_ in [
-                ("model.ln_f.weight", None, "no model.ln_f.weight in it"),
+                ("model.ln_f.weight", None, "model.ln_f.weight is missing"),
                 ("model.ln_f.bias", torch.ones(3), r"has the shape \(3,\), expected \(12,\)"),
                 ("model.ln_f.bias", torch.ones(12).long(), "holds torch.int64"),
                 ("model.other", torch.ones(3), "model.other is no part of a model")]:
@@ -299,7 +299,7 @@ def test_a_run_of_its_own_randomness_leaves_the_callers_alone():
         assert list(rng_) == ["dropout", "batches"][:1 if g_ is None else 2]
 
 # %% ../book/07_gpt/checkpoint.ipynb #66eefad4
-def test_a_first_signal_is_a_wish_and_a_second_one_strikes():
+def test_a_first_signal_is_a_request_and_a_second_one_strikes():
     before_ = signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)
     for first_ in (signal.SIGINT, signal.SIGTERM):
         with StopSignal() as stop_:

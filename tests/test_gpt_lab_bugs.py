@@ -69,7 +69,7 @@ def test_position_losses_tell_which_models_look_ahead():
         assert (gap_.max() < 1e-5) == honest_, (bug_, gap_)
 
 # %% ../book/07_gpt/lab_bugs.ipynb #b2f9c48c
-def test_twins_start_from_the_same_weights():
+def test_all_mistakes_start_from_the_same_weights():
     data_ = {k_: torch.randint(0, 9, (90,), generator=gen()) for k_ in ("train", "val")}
     start_ = {name_: next(mistaken(name_, data_, 9, 2, 6))[1].state_dict() for name_ in MISTAKES}
     for name_, weights_ in start_.items():

@@ -107,6 +107,11 @@ def test_gpt_size_counts_what_a_model_has():
         c_ = GPTConfig(**{**dict(vocab_size=13, block_size=7, n_layer=3, n_head=2, n_embd=8), **more_})
         made_ = GPTLanguageModel(c_, gen())
         assert gpt_size(c_) == sum(p.numel() for p in made_.parameters()), more_
+        terms_, blocks_ = count_terms(c_), made_.blocks
+        for name_, parts_ in {"token table": [made_.token_embedding_table], "last norm": [made_.ln_f],
+                              f"{c_.n_layer} x feed-forward": [b_.ffwd for b_ in blocks_],
+                              f"{c_.n_layer} x projection": [b_.attn.proj for b_ in blocks_]}.items():
+            assert terms_[name_] == sum(p.numel() for m_ in parts_ for p in m_.parameters()), name_
 
 # %% ../book/07_gpt/model.ipynb #65a6490e
 def test_weights_come_from_the_generator_and_start_at_no_opinion():

@@ -136,7 +136,7 @@ def test_resume_goes_on_and_takes_the_sizes_from_the_file():
         for more, status_, said in [
                 (["--layers", 2], 2, "leave out --layers"), (["--lr", 1], 2, "leave out --lr"),
                 (["--seed", 5], 2, "leave out --seed"), (["--steps", 5], 2, "has 6 steps already"),
-                (["--eval-every", 2], 2, "leave out --eval-every"), (["--force"], 2, "begins anew"),
+                (["--eval-every", 2], 2, "leave out --eval-every"), (["--force"], 2, "starts again"),
                 (["--out", "gone"], 1, "gone: there is no such file")]:
             status, out, err = call("train", "rhyme.txt", "--resume", *more)
             assert (status, out) == (status_, "") and said in err and err.count("\n") == 1, err

@@ -48,6 +48,16 @@ def test_one_head_line_by_line_is_attention():
     later_[:, 4:] += 5
     assert torch.equal(attention_single(later_, q_, k_, v_)[:, :4], got_[:, :4])
 
+# %% ../book/07_gpt/self_attention.ipynb #55df8140
+def test_scaling_keeps_the_variance_at_one():
+    for d_ in (4, 16, 64):
+        q_, k_ = torch.randn(2, 400, 8, d_, generator=gen(d_))
+        eye_ = torch.eye(8).expand(400, 8, 8)
+        shares_, flat_ = attention(q_, k_, eye_)[1], attention(q_, k_, eye_, scale=1.0)[1]
+        log_ = shares_.log() - shares_.log().mean(-1, keepdim=True)  # the scores but for a constant
+        assert 0.8 < log_.var() * 8 / 7 < 1.2
+        assert flat_.max(-1).values.mean() > shares_.max(-1).values.mean() + 0.1
+
 # %% ../book/07_gpt/self_attention.ipynb #cd14fb7d
 def test_influence_flows_along_the_arrows_only():
     for seed_ in range(6):
@@ -87,13 +97,3 @@ def test_cross_attention_mixes_the_values_of_the_others():
         same(out_[t_], sum(e / sum(e_) * row for e, row in zip(e_, kv_)), tol=1e-5)
     order_ = torch.tensor([4, 2, 0, 1, 3])
     same(attention(q_, kv_[order_], kv_[order_])[0], out_, tol=1e-5)  # what is attended to is a set
-
-# %% ../book/07_gpt/self_attention.ipynb #55df8140
-def test_scaling_keeps_the_variance_at_one():
-    for d_ in (4, 16, 64):
-        q_, k_ = torch.randn(2, 400, 8, d_, generator=gen(d_))
-        eye_ = torch.eye(8).expand(400, 8, 8)
-        shares_, flat_ = attention(q_, k_, eye_)[1], attention(q_, k_, eye_, scale=1.0)[1]
-        log_ = shares_.log() - shares_.log().mean(-1, keepdim=True)  # the scores but for a constant
-        assert 0.8 < log_.var() * 8 / 7 < 1.2
-        assert flat_.max(-1).values.mean() > shares_.max(-1).values.mean() + 0.1

@@ -7,12 +7,10 @@ from zth.runs import *
 
 # %% ../book/appendix/runs.ipynb #5d286436
 import contextlib
-import hashlib
 import io
 import json
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -24,58 +22,11 @@ from unittest import mock
 
 import pytest
 
+from zth.provenance import HEADER, code_state, hardware, versions
+
 # %% ../book/appendix/runs.ipynb #83c13850
 HEAD = {"commit": "0" * 40, "dirty": False, "command": "python -m tiny", "data_sha256": "",
         "hardware": "2 cores", "versions": {"python": "3.11.7"}, "seed": 42, "wall_time_s": 90.0}
-
-# %% ../book/appendix/runs.ipynb #4d7c477f
-def git(folder, *args):
-    "Runs git in a folder, whatever the settings of the user."
-    clean = {k: v for k, v in os.environ.items() if not k.startswith("GIT_")}
-    who = ["-c", "user.name=A", "-c", "user.email=a@example.org", "-c", "commit.gpgsign=false",
-           "-c", "core.hooksPath=/dev/null", "-c", "core.excludesFile=/dev/null"]
-    return subprocess.run(["git", *who, *args], cwd=folder, env=clean, check=True,
-                          capture_output=True, text=True).stdout.strip()
-
-# %% ../book/appendix/runs.ipynb #6fe7f4d3
-def test_code_state_is_that_of_the_repository_the_package_belongs_to():
-    if not shutil.which("git"): pytest.skip("git is not installed")
-    with tempfile.TemporaryDirectory() as top:
-        package, foreign = Path(top, "package"), Path(top, "foreign")
-        for place in (package, foreign): place.mkdir(); (place / "__init__.py").touch()
-        assert code_state(package) == ("unknown", None)
-        git(top, "init", "-q")
-        git(top, "add", "package")
-        assert code_state(package) == ("unknown", None)  # there is no commit yet
-        git(top, "commit", "-qm", "first")
-        head = git(top, "rev-parse", "HEAD")
-        assert code_state(package) == (head, False) and code_state(foreign) == ("unknown", None)
-        with mock.patch.dict(os.environ, GIT_DIR="/nowhere"): assert code_state(package)[0] == head
-        (package / "new.py").touch()
-        assert code_state(package) == (head, True)
-
-# %% ../book/appendix/runs.ipynb #d425cebb
-def test_hardware_and_versions_are_those_of_this_program():
-    import torch, zth
-    assert "\n" not in hardware() and re.search(r"logical cores: [1-9]", hardware())
-    assert f"threads of torch: {torch.get_num_threads()}" in hardware()
-    assert ("no GPU" in hardware()) == (not torch.cuda.is_available()
-                                        and not torch.backends.mps.is_available())
-    assert versions()["zth"] == zth.__version__ and versions()["torch"].startswith("2.")
-    assert set(versions()) == {"python", "zth", "torch", "numpy"}
-    with mock.patch.dict(sys.modules, torch=None): assert "no torch" in hardware()
-
-# %% ../book/appendix/runs.ipynb #56cf5428
-def test_data_checksum_of_whatever_a_run_has():
-    from zth.data import Text, names
-    words = names()
-    assert data_checksum(words) == data_checksum(words.path) == data_checksum(str(words.path))
-    assert data_checksum("0a" * 32) == "0a" * 32
-    assert data_checksum(Text("café")) == hashlib.sha256("café".encode()).hexdigest()
-    unkept = type(words)(words)
-    if words.canonical: assert unkept.path is None and data_checksum(unkept) == data_checksum(words)
-    for bad in ("0a" * 31, "0A" * 32, 7, ["emma"], Path("nowhere.txt"), "x" * 9999, "", True):
-        with pytest.raises(ValueError, match="expected a data set"): data_checksum(bad)
 
 # %% ../book/appendix/runs.ipynb #bbecbefb
 @contextlib.contextmanager
@@ -86,7 +37,7 @@ def inside():
         os.chdir(top)
         place = Path.cwd()
         try:
-            with mock.patch.dict(ours, _package=lambda: place / "site" / "zth"): yield place
+            with mock.patch.dict(ours, package_folder=lambda: place / "site" / "zth"): yield place
         finally: os.chdir(start)
 
 def record_run(path, losses=(3.0, 2.0), accident=None, **more):

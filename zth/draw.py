@@ -5,13 +5,14 @@ __all__ = ['trace', 'GraphDrawing', 'draw_dot']
 
 # %% ../book/appendix/draw.ipynb #8b9584e4
 import importlib.util, os, shutil
-from bisect import bisect_right, insort
 from collections import Counter, defaultdict
 from hashlib import sha256
 from html import escape
 from math import isfinite, sqrt
 from pathlib import Path
 from unicodedata import combining, east_asian_width
+
+from .layout import arrange
 
 # %% ../book/appendix/draw.ipynb #9e001798
 def _walk(root, # A `Value`
@@ -62,96 +63,6 @@ def trace(root, # The result of an expression: a `Value`
     mark = _marks(root)
     return _walk(root, lambda v: sorted(v._prev, key=mark.get))
 
-# %% ../book/appendix/draw.ipynb #a1dedd3d
-def _depths(count, edges): # Layer of each node; the root, the last one, is in layer 0
-    depth, height = [0]*count, [0]*count
-    for c, p in sorted(edges, key=lambda e: e[1]): height[p] = max(height[p], height[c] + 1)
-    for c, p in sorted(edges, key=lambda e: -e[1]):
-        depth[p] = height[-1] - height[p] # an operation comes right after its inputs
-        depth[c] = max(depth[c], depth[p] + 1) # and a leaf, for which this stays, before its use
-    return depth
-
-# %% ../book/appendix/draw.ipynb #70976ed4
-def _rows(depth, # Layer of each node, by index; the root, which comes last, is in layer 0
-          edges, # Pairs (child, parent) of indices
-          limit, # Most places to make
-         ): # (layers of places, links between places with weights, places on the way of each edge)
-    "Gives each node a place `(index, layer)`, and a long edge one in every layer it passes."
-    links, paths = defaultdict(dict), {}
-    users, inputs = Counter(c for c, _ in edges), Counter(p for _, p in edges)
-    for c, p in edges:
-        path = paths[c, p] = [(c, k) for k in range(depth[c], depth[p], -1)] + [(p, depth[p])]
-        stiff = len(path) > 2 or users[c] == inputs[p] == 1
-        for s, t in zip(path, path[1:]): links[s][t] = links[t][s] = 8 if stiff else 1
-        if len(links) > limit: raise ValueError('the edges are too long to draw; raise `limit`')
-    rows, seen, stack = [[] for _ in range(max(depth) + 1)], set(), [(len(depth) - 1, 0)]
-    while stack:
-        s = stack.pop()
-        if s not in seen: rows[s[1]].append(s)
-        if s not in seen: stack.extend(t for t in reversed(links[s]) if t[1] > s[1])
-        seen.add(s)
-    return rows, links, paths
-
-# %% ../book/appendix/draw.ipynb #892c3b09
-def _crossings(rows, links): # Number of pairs of links that cross
-    total = 0
-    for upper, lower in zip(rows, rows[1:]):
-        at, ends = {s: i for i, s in enumerate(upper)}, []
-        for s in lower:
-            new = [at[t] for t in links[s] if t in at]
-            total += sum(len(ends) - bisect_right(ends, i) for i in new)
-            for i in new: insort(ends, i)
-    return total
-
-# %% ../book/appendix/draw.ipynb #1180b639
-def _uncross(rows, links, sweeps=24): # The rows, sorted so that fewer links cross
-    best, fewest = rows, _crossings(rows, links)
-    for _ in range(sweeps):
-        if not fewest: break
-        rows, last = [row[:] for row in rows[::-1]], {} # sweep down and up in turn
-        for row in rows:
-            near = [[last[t] for t in links[s] if t in last] or [i] for i, s in enumerate(row)]
-            row.sort(key={s: sum(n)/len(n) for s, n in zip(row, near)}.get)
-            last = {s: i for i, s in enumerate(row)}
-        now = _crossings(rows, links)
-        if now < fewest: best, fewest = rows[::-1] if rows[0][0][1] else rows, now
-    return best
-
-# %% ../book/appendix/draw.ipynb #483dcac9
-def _settle(want, # Where each thing in a row would like to be
-            weight, # How much it matters to it
-            apart, # Least distance of each from the one before it
-           ): # Positions that keep order and distances, at least weighted squared displacement
-    blocks, shift, out = [], 0., [] # pool adjacent violators
-    for x, w, gap in zip(want, weight, apart):
-        shift += gap
-        blocks.append((w*(x - shift), w, 1))
-        while len(blocks) > 1 and blocks[-2][0]*blocks[-1][1] >= blocks[-1][0]*blocks[-2][1]:
-            blocks[-2:] = [tuple(map(sum, zip(*blocks[-2:])))]
-    shift = 0.
-    for total, w, n in blocks:
-        for gap in apart[len(out):len(out) + n]:
-            shift += gap
-            out.append(total/w + shift)
-    return out
-
-# %% ../book/appendix/draw.ipynb #0395edb8
-def _positions(rows, links, # Layers of places in order; neighbours of each place, with weights
-               room, # Function from a place to the room that it needs
-               sweeps=60, # Passes through the layers
-              ): # Position of each place in its layer
-    "Pulls neighbours together, and at last straightens the stiff links."
-    def pull(s, t, w): return w if w == 1 or 2*sweep < sweeps else 100*w/(1 + (at[s] - at[t])**2)
-    at, apart = {}, [[0.] + [(room(s) + room(t))/2 for s, t in zip(r, r[1:])] for r in rows]
-    for row, gaps in zip(rows, apart): at.update(zip(row, _settle(gaps, [1]*len(row), gaps)))
-    for sweep in range(sweeps):
-        for row, gaps in list(zip(rows, apart))[::(-1)**sweep]:
-            near = [[(pull(s, t, w), at[t]) for t, w in links[s].items()] or [(1, 0)] for s in row]
-            total = [sum(w for w, _ in n) for n in near]
-            want = [sum(w*x for w, x in n)/m for n, m in zip(near, total)]
-            at.update(zip(row, _settle(want, total, gaps)))
-    return at
-
 # %% ../book/appendix/draw.ipynb #a33a2169
 def _number(x): # Four decimals, or an exponent where they would hide or flood the number
     x = float(x) + 0.
@@ -165,8 +76,8 @@ def _width(text): # Pixels to reserve for a text in 12 pixel type of any monospa
 # %% ../book/appendix/draw.ipynb #f09ffc03
 class _Box:
     "The picture of one node: a box, and its operation in front; `along` and `across` the layers."
-    def __init__(self, node, inputs, depth, down): # A `Value`, number of edges to it, its layer
-        self.label, self.op, self.depth = _short(_label(node)), _short(str(node._op)), depth
+    def __init__(self, node, inputs, down): # A `Value`, number of edges to it
+        self.label, self.op = _short(_label(node)), _short(str(node._op))
         self.lines = [('data', _number(node.data)), ('grad', _number(node.grad))]
         name, numbers = _width(self.label) + 16, 50 + max(_width(x) for _, x in self.lines)
         self.cell, self.band = (0, 20) if name > 80 else (max(26, name)*bool(self.label), 0)
@@ -183,48 +94,13 @@ class _Box:
         bend = max(0, abs(offset) - self.op_across/2 + 14)
         return self.op_u - self.op_along/2 + 14 - sqrt(14**2 - bend**2)
 
-# %% ../book/appendix/draw.ipynb #09a01f96
-def _columns(boxes, rows, links, at): # Gives boxes their place (u, v); where layers start and end
-    start, end, u = {}, {}, 0.
-    for row in rows[::-1]:
-        k = row[0][1]
-        here = [(boxes[i], at[i, k]) for i, _ in row if boxes[i].depth == k]
-        ops, wide = max(b.op_along for b, _ in here), max(b.along for b, _ in here)
-        steep = max([28] + [abs(at[s] - at[t])/4 for s in row for t in links[s] if t[1] > k])
-        start[k] = u + min(steep, 120)
-        middle = start[k] + 8 + ops + 16*(ops > 0) + wide/2
-        end[k] = u = middle + wide/2
-        for b, v in here: b.u, b.v, b.op_u = middle, v, start[k] + 8 + ops - b.op_along/2
-    return start, end
-
-def _routes(boxes, edges, paths, at, start, end): # Points (u, v) that each edge passes
-    arrivals = defaultdict(list)
-    for c, p in edges: insort(arrivals[p], (at[paths[c, p][-2]], c))
-    for c, p in edges:
-        rank, path = arrivals[p].index((at[paths[c, p][-2]], c)), paths[c, p]
-        n, side = len(arrivals[p]), boxes[p].op_across or boxes[p].across - 10
-        offset = min(8, side/n)*(rank - (n - 1)/2)
-        route = [(boxes[c].u + boxes[c].along/2, boxes[c].v)]
-        for s, t in zip(path, path[1:]):
-            v = at[t] + offset*(t[0] == p)
-            route += [(end[s[1]], route[-1][1]), (start[t[1]], v)]
-        yield route + [(boxes[p].front(offset), v)]
-    for b in boxes:
-        if b.op: yield [(b.op_u + b.op_along/2, b.v), (b.u - b.along/2, b.v)]
-
-# %% ../book/appendix/draw.ipynb #1964f7cb
+# %% ../book/appendix/draw.ipynb #7eabf444
 def _layout(nodes, edges, down, limit): # (placed boxes, routes of the edges)
     index = {v: i for i, v in enumerate(nodes)}
     edges = [(index[c], index[p]) for c, p in edges]
-    depth, inputs = _depths(len(nodes), edges), Counter(p for _, p in edges)
-    boxes = [_Box(v, inputs[i], depth[i], down) for i, v in enumerate(nodes)]
-    def room(s): # of a place: of its box, or of an edge that passes
-        b = boxes[s[0]]
-        return max(b.across, b.op_across) + 18 if b.depth == s[1] else 14
-    rows, links, paths = _rows(depth, edges, limit)
-    rows = _uncross(rows, links)
-    at = _positions(rows, links, room)
-    return boxes, list(_routes(boxes, edges, paths, at, *_columns(boxes, rows, links, at)))
+    inputs = Counter(p for _, p in edges)
+    boxes = [_Box(v, inputs[i], down) for i, v in enumerate(nodes)]
+    return boxes, arrange(boxes, edges, limit)
 
 # %% ../book/appendix/draw.ipynb #626d1340
 _style = """

@@ -4,9 +4,9 @@
 __all__ = ['CharTokenizer', 'split_text', 'get_batch', 'evaluating', 'estimate_loss', 'LanguageModel', 'BigramLanguageModel',
            'avg_loops', 'averaging_weights', 'avg_matmul', 'avg_softmax', 'TokenModel', 'attention_single', 'attention',
            'causal_mask', 'Head', 'MultiHeadAttention', 'CausalSelfAttention', 'FeedForward', 'LayerNorm1d',
-           'GPTConfig', 'Block', 'GPTLanguageModel', 'gpt_size', 'attention_maps', 'stream_states', 'stream_norms',
-           'next_probs', 'next_token', 'KVCache', 'stream', 'generate', 'writing_flops', 'save_model', 'load_model',
-           'Checkpoint', 'TrainConfig', 'TrainResult', 'learning_rate', 'make_optimizer', 'train_step',
+           'GPTConfig', 'Block', 'GPTLanguageModel', 'count_terms', 'gpt_size', 'attention_maps', 'stream_states',
+           'stream_norms', 'next_probs', 'next_token', 'KVCache', 'stream', 'generate', 'writing_flops', 'save_model',
+           'load_model', 'Checkpoint', 'TrainConfig', 'TrainResult', 'learning_rate', 'make_optimizer', 'train_step',
            'training_steps', 'train', 'loss_by_position', 'FAST', 'FastLinear', 'FastDropout', 'FastAttention',
            'faster', 'keep_memory', 'step_flops', 'ranking_loss']
 
@@ -16,7 +16,7 @@ from .text import LanguageModel, BigramLanguageModel
 from .averaging import avg_loops, averaging_weights, avg_matmul, avg_softmax, TokenModel
 from .self_attention import attention_single, attention, causal_mask
 from .layers import Head, MultiHeadAttention, CausalSelfAttention, FeedForward, LayerNorm1d
-from .model import GPTConfig, Block, GPTLanguageModel, gpt_size
+from .model import GPTConfig, Block, GPTLanguageModel, count_terms, gpt_size
 from .inside import attention_maps, stream_states, stream_norms
 from .sampling import next_probs, next_token, KVCache, stream, generate, writing_flops
 from .checkpoint import save_model, load_model, Checkpoint
@@ -30,7 +30,7 @@ _all_ = ["CharTokenizer", "split_text", "get_batch", "evaluating", "estimate_los
          "BigramLanguageModel", "avg_loops", "averaging_weights", "avg_matmul", "avg_softmax",
          "TokenModel", "attention_single", "attention", "causal_mask", "Head",
          "MultiHeadAttention", "CausalSelfAttention", "FeedForward", "LayerNorm1d", "GPTConfig",
-         "Block", "GPTLanguageModel", "gpt_size", "attention_maps", "stream_states",
+         "Block", "GPTLanguageModel", "count_terms", "gpt_size", "attention_maps", "stream_states",
          "stream_norms", "next_probs", "next_token", "KVCache", "stream", "generate",
          "writing_flops", "save_model", "load_model", "Checkpoint", "TrainConfig", "TrainResult",
          "learning_rate", "make_optimizer", "train_step", "training_steps", "train",

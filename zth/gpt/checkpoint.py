@@ -89,9 +89,59 @@ def _check_shapes(config, file):
     if whole := [n for n in wanted if not file.dtypes[n].is_floating_point]:
         raise ValueError(f"{whole[0]} holds {file.dtypes[whole[0]]}")
 
+# %% ../../book/07_gpt/checkpoint.ipynb #0adc665a
+def _entry(meta, key, kind, default=...):
+    "An entry of the metadata; a missing one has its default, if there is one."
+    value = meta.get(key)
+    if value is None and default is not ...:
+        return default
+    if type(value) is not kind:
+        raise ValueError(f"no proper {key!r} in its header")
+    return value
+
+def _check_history(step, history):
+    "Refuse steps that are none, and rows without a step and a time."
+    if not 0 <= step <= 10**9:
+        raise ValueError(f"its run has {step:,} steps")
+    for row in history:
+        fine = isinstance(row, dict) and type(row.get("step")) is int
+        if not fine or type(row.get("seconds")) not in (int, float):
+            raise ValueError("a row of its history lacks a step, or a time")
+
+def _moments(saved, optimizer):
+    "The state dict of an optimizer: the averages of the file, and its own options."
+    groups = optimizer.state_dict()["param_groups"]
+    if saved.meta["groups"] != [group["params"] for group in groups]:
+        raise ValueError(f"{saved.path} was trained with other groups of parameters")
+    params = [p for group in optimizer.param_groups for p in group["params"]]
+    shapes = {f"optimizer.{i}.{key}": () if key == "step" else tuple(p.shape)
+              for i, p in enumerate(params) for key in MOMENTS}
+    if saved.step == 0:  # before its first step, AdamW remembers nothing
+        shapes = {}
+    saved.file.expect(shapes)
+    for name in shapes:
+        dtype = saved.file.dtypes[name]
+        if not dtype.is_floating_point:
+            raise ValueError(f"{saved.path} is damaged: {name} holds {dtype}")
+    state = {i: {key: saved.file.tensor(f"optimizer.{i}.{key}") for key in MOMENTS}
+             for i in range(len(params)) if shapes}
+    return {"state": state, "param_groups": groups}
+
+def _random_states(saved, rng):
+    "The states of all generators of a run."
+    states = saved.file.tensors("rng.")
+    if states.keys() != rng.keys():
+        raise ValueError(f"{saved.path} was trained with other random generators "
+                         f"({', '.join(states)}), not {', '.join(rng)}")
+    for name, state in states.items():
+        try: torch.Generator(rng[name].device).set_state(state)  # a rehearsal
+        except (RuntimeError, TypeError) as e:
+            raise ValueError(f"{saved.path} is damaged: rng.{name}: {e}") from None
+    return states
+
 # %% ../../book/07_gpt/checkpoint.ipynb #9a64b455
 class Checkpoint:
-    "A saved model or run: opened and checked once; its tensors are read when asked for."
+    "A saved model or run, opened and checked once (only a run can be resumed)."
     def __init__(self,
         path,  # a file that `save_model`, `save_run` or `train` has written
     ):
@@ -99,29 +149,20 @@ class Checkpoint:
         self.file = TensorFile(path, KIND)
         self.meta = self.file.meta
         try:
-            self.config = GPTConfig(**self._entry("config", dict))
+            self.config = GPTConfig(**_entry(self.meta, "config", dict))
             _check_shapes(self.config, self.file)
-            chars = self._entry("chars", str, None)
+            chars = _entry(self.meta, "chars", str, None)
             self.tokenizer = None if chars is None else CharTokenizer(chars)
             _check_vocabulary(self.tokenizer, self.config)
-            self.train = self._entry("train", dict, None)  # None: a model, and no run
-            self.step = self._entry("step", int, 0)  # updates done
-            self.history = self._entry("history", list, [])  # rows of the evaluations
-            self.seconds = self._entry("seconds", float, 0.0)  # spent on it so far
-            self.data = self._entry("data", dict, None)  # digests of its text, or None
+            self.train = _entry(self.meta, "train", dict, None)  # None: a model, and no run
+            self.step = _entry(self.meta, "step", int, 0)  # updates done
+            self.history = _entry(self.meta, "history", list, [])  # rows of the evaluations
+            self.seconds = _entry(self.meta, "seconds", float, 0.0)  # spent on it so far
+            self.data = _entry(self.meta, "data", dict, None)  # digests of its text, or None
             _check_history(self.step, self.history)
         except (TypeError, ValueError) as e:
             if str(e).startswith(str(path)): raise  # it names the file already
             raise ValueError(f"{path} is damaged: {e}") from None
-
-    def _entry(self, key, kind, default=...):
-        "An entry of the metadata; a missing one has its default, if there is one."
-        value = self.meta.get(key)
-        if value is None and default is not ...:
-            return default
-        if type(value) is not kind:
-            raise ValueError(f"no proper {key!r} in its header")
-        return value
 
     def model(self) -> GPTLanguageModel:  # in eval mode
         "Make the model and read its weights."
@@ -155,53 +196,12 @@ class Checkpoint:
                              "loaded, but its run cannot be resumed")
         self.expect(asdict(self.config), asdict(model.config))
         weights = self.file.tensors("model.")
-        moments, states = self._moments(optimizer), self._random_states(rng)
+        moments, states = _moments(self, optimizer), _random_states(self, rng)
         # all of it is read and checked: nothing below can fail halfway
         model.load_state_dict(weights, strict=False)
         optimizer.load_state_dict(moments)
         for name, state in states.items():
             rng[name].set_state(state)
-
-    def _moments(self, optimizer):
-        "The state dict of an optimizer: the averages of the file, and its own options."
-        groups = optimizer.state_dict()["param_groups"]
-        if self.meta["groups"] != [group["params"] for group in groups]:
-            raise ValueError(f"{self.path} was trained with other groups of parameters")
-        params = [p for group in optimizer.param_groups for p in group["params"]]
-        shapes = {f"optimizer.{i}.{key}": () if key == "step" else tuple(p.shape)
-                  for i, p in enumerate(params) for key in MOMENTS}
-        if self.step == 0:  # before its first step, AdamW remembers nothing
-            shapes = {}
-        self.file.expect(shapes)
-        for name in shapes:
-            dtype = self.file.dtypes[name]
-            if not dtype.is_floating_point:
-                raise ValueError(f"{self.path} is damaged: {name} holds {dtype}")
-        state = {i: {key: self.file.tensor(f"optimizer.{i}.{key}") for key in MOMENTS}
-                 for i in range(len(params)) if shapes}
-        return {"state": state, "param_groups": groups}
-
-    def _random_states(self, rng):
-        "The states of all generators of a run."
-        states = self.file.tensors("rng.")
-        if states.keys() != rng.keys():
-            raise ValueError(f"{self.path} was trained with other random generators "
-                             f"({', '.join(states)}), not {', '.join(rng)}")
-        for name, state in states.items():
-            try: torch.Generator(rng[name].device).set_state(state)  # a rehearsal
-            except (RuntimeError, TypeError) as e:
-                raise ValueError(f"{self.path} is damaged: rng.{name}: {e}") from None
-        return states
-
-# %% ../../book/07_gpt/checkpoint.ipynb #0adc665a
-def _check_history(step, history):
-    "Refuse steps that are none, and rows without a step and a time."
-    if not 0 <= step <= 10**9:
-        raise ValueError(f"its run has {step:,} steps")
-    for row in history:
-        fine = isinstance(row, dict) and type(row.get("step")) is int
-        if not fine or type(row.get("seconds")) not in (int, float):
-            raise ValueError("a row of its history lacks a step, or a time")
 
 # %% ../../book/07_gpt/checkpoint.ipynb #0e85f67b
 def load_model(
@@ -250,11 +250,12 @@ def run_bytes(
 # %% ../../book/07_gpt/checkpoint.ipynb #bf832599
 @contextmanager
 def own_randomness(
-    generator: torch.Generator = None,  # draws the seed; None: PyTorch's own
+    generator: torch.Generator = None,  # of the run; None: PyTorch's own, which draws a seed
     device: torch.device = None,  # where the model is; None: on the CPU
 ):  # yields name: generator, for `save_run` and `Checkpoint.restore`
     "A global random state of a run's own, from which dropout draws; the caller's is kept."
-    seed = torch.randint(2**62, (1,), generator=generator).item()
+    # draws nothing from a generator that is handed over: its batches stay the same
+    seed = torch.randint(2**62, ()).item() if generator is None else generator.initial_seed()
     rng, gpus = {"dropout": torch.default_generator}, []
     # a GPU draws from a generator of its own
     if device is not None and device.type == "cuda":
@@ -268,7 +269,7 @@ def own_randomness(
 def data_digests(
     parts: dict,  # name: (N,) int64
 ) -> dict:  # name: 64 hexadecimal digits
-    "The SHA-256 of every part, by which a run knows its text again."
+    "The SHA-256 of every part, by which a run recognises its text."
     return {name: hashlib.sha256(ids.cpu().numpy().tobytes()).hexdigest()
             for name, ids in parts.items()}
 
@@ -278,11 +279,11 @@ class StopSignal:
     def __enter__(self):
         self.heard = None  # the number of the signal
         self.before = {}  # signal: its handler until now
-        # Python asks for that
+        # Python allows handlers in the main thread only
         if threading.current_thread() is threading.main_thread():
             for number in (signal.SIGINT, signal.SIGTERM):
                 handler = signal.getsignal(number)
-                if handler not in (signal.SIG_IGN, None):  # nohup stays nohup
+                if handler not in (signal.SIG_IGN, None):  # what `nohup` ignores stays ignored
                     self.before[number] = signal.signal(number, self._hear)
         return self
 

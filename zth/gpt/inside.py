@@ -20,7 +20,7 @@ def attention_maps(
     with evaluating(model):
         x = model.embed(idx)
         for block in model.blocks:
-            # what the block will compute, and use, once more in the next line
+            # the block computes the same weights again in the next line
             maps.append(block.attn.weights(block.ln1(x)))
             x = block(x)
     return torch.stack(maps)

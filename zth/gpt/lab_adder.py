@@ -84,7 +84,7 @@ def held_out(
 def number_pairs(
     digits: int,  # 1, 2 or 3
 ) -> dict:  # "train" and "test": (n, 2) int64, together all pairs
-    "All pairs of numbers with so many digits, in two parts."
+    "All pairs of numbers with that many digits, in two parts."
     if digits not in (1, 2, 3): raise ValueError(f"expected 1, 2 or 3 digits, not {digits}")
     numbers = torch.arange(10**digits)
     pairs = torch.cartesian_prod(numbers, numbers)

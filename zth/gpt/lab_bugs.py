@@ -76,7 +76,7 @@ def _view_loss(model, x, y):
     return F.cross_entropy(logits.view(len(x), -1, x.shape[1]), y)
 
 # %% ../../book/07_gpt/lab_bugs.ipynb #641f3827
-MISTAKES = {  # name: what is different from the healthy twin
+MISTAKES = {  # name: what is different from the healthy model
     "healthy": {}, "mask after the softmax": {"bug": "late mask"}, "no mask": {"bug": "no mask"},
     "no scale": {"bug": "no scale"}, "loud weights": {"loud": 8.0},
     "loud weights, no scale": {"bug": "no scale", "loud": 8.0},
@@ -127,4 +127,4 @@ def _dropout_rows(log, parts, tok, steps, seed, x, y):
         again = [model.train()(x[:32], y[:32])[1].item() for _ in range(10)]
     log.row(kind="dropout", seed=seed, p=0.2, **modes, again=again)
 
-RUNS = {"bugs": Run(_bugs_run, 2000, "one mistake at a time, beside a healthy twin, three seeds")}
+RUNS = {"bugs": Run(_bugs_run, 2000, "one mistake at a time, beside a healthy model, three seeds")}

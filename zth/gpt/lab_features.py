@@ -16,9 +16,9 @@ import torch.nn.functional as F
 from .self_attention import causal_mask
 from .layers import CausalSelfAttention
 from .model import GPTConfig, GPTLanguageModel
-from .training import TrainConfig, training_steps
+from .training import TrainConfig, loss_by_position, training_steps
 from .lab_ladder import text_and_parts
-from .lab_finetune import SMALL, loss_by_position, train_on_text
+from .lab_finetune import SMALL, train_on_text
 from ..runs import Run
 
 # %% ../../book/07_gpt/lab_features.ipynb #3d2c5f03
@@ -116,7 +116,7 @@ def copy_batch(
     vocab_size: int,
     generator: torch.Generator,
 ) -> tuple:  # x and y, (batch_size, 2 * half - 1) int64 both
-    "Random tokens that repeat with a period of half / 2 to half, another one in each row."
+    "Random tokens that repeat with a period of half / 2 to half, a different one in each row."
     drawn = torch.randint(vocab_size, (batch_size, half), generator=generator)
     period = torch.randint(half // 2, half + 1, (batch_size, 1), generator=generator)
     row = drawn.gather(1, torch.arange(2 * half) % period)

@@ -150,7 +150,7 @@ def train_text(
     **options,  # fields of `GPTConfig` and `TrainConfig`
 ):
     "Train a GPT on a text file, and keep it in another; ctrl-C keeps what there is."
-    if resume and force: raise typer.BadParameter("--resume continues, --force begins anew")
+    if resume and force: raise typer.BadParameter("--resume continues, --force starts again")
     saved, say = open_model(out) if resume else None, Report(quiet)
     if not resume: check_out(out, open_model, force, other="--resume continues it, ")
     text = text_of(file)

@@ -65,7 +65,7 @@ def get_batch(
     block_size: int,  # tokens in each
     generator: torch.Generator = None,  # draws where they begin; None: PyTorch's own
     device=None,  # where the batch goes; None: where the data is
-) -> tuple:  # x and y, both (batch_size, block_size) int64; y is x moved on by one
+) -> tuple:  # x and y, both (batch_size, block_size) int64; y is x shifted by one
     "Random windows of the text, and the token that follows each of their tokens."
     if len(data) < block_size + 1:
         raise ValueError(f"{len(data)} tokens are too few: "

@@ -245,7 +245,7 @@ def train(
         save()  # first, because what follows may fail: a full disk, a closed pipe
         if log is not None:
             with bar.aside():
-                # so are they called in the book's logs
+                # the name of an evaluation in the book's logs
                 log.row(kind="look", **history[-1])
 
     tokens = config.batch_size * model.block_size
