@@ -314,17 +314,17 @@ def test_importing_files_loads_no_torch():
 # %% ../book/appendix/files.ipynb #7a133c2c
 def test_a_text_is_read_in_one_way():
     import tempfile
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "t.txt")
-        def read(data): path.write_bytes(data); return read_text(path)
-        assert read(b"\xef\xbb\xbfa\r\nb\rc\n\n") == "a\nb\nc\n\n" and read(b"") == ""
-        inside = "a\u2028b\x85c\vd\fe\x1cf\ufeff"
-        assert read(inside.encode()) == inside and lines_of(f"{inside}\n\t\n x ") == [inside, "x"]
-        said = {b"Zo\xeb": f"{path} is not a text file in UTF-8 (byte 2)",
-                b"a lot of text\0": f"{path} is not a text file: byte 13 is NUL",
-                **{"ab\n".encode(code): f"{path} looks like UTF-16 or UTF-32: save it as UTF-8"
+    with tempfile.TemporaryDirectory() as folder_:
+        path_ = Path(folder_, "t.txt")
+        def read_(data): path_.write_bytes(data); return read_text(path_)
+        assert read_(b"\xef\xbb\xbfa\r\nb\rc\n\n") == "a\nb\nc\n\n" and read_(b"") == ""
+        inside_ = "a\u2028b\x85c\vd\fe\x1cf\ufeff"
+        assert read_(inside_.encode()) == inside_ and lines_of(f"{inside_}\n\t\n x ") == [inside_, "x"]
+        said_ = {b"Zo\xeb": f"{path_} is not a text file in UTF-8 (byte 2)",
+                b"a lot of text\0": f"{path_} is not a text file: byte 13 is NUL",
+                **{"ab\n".encode(code): f"{path_} looks like UTF-16 or UTF-32: save it as UTF-8"
                    for code in ("utf-16", "utf-16-le", "utf-16-be", "utf-32")}}
-        for data, message in said.items():
-            try: read(data)
+        for data, message in said_.items():
+            try: read_(data)
             except ValueError as e: assert str(e) == message
             else: raise AssertionError(f"{data} was read")
