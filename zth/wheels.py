@@ -20,7 +20,7 @@ def _pip_download(wheel, folder, patience):
     import subprocess
     command = [sys.executable, "-m", "pip", "download", wheel, "--dest", str(folder), "--no-deps",
                "--only-binary=:all:", "--no-input", "--disable-pip-version-check", "--quiet",
-               "--retries=1", f"--timeout={patience:g}"]
+               "--no-color", "--retries=1", f"--timeout={patience:g}"]
     try: run = subprocess.run(command, capture_output=True, text=True, errors="replace",
                               stdin=subprocess.DEVNULL, timeout=60 + 10 * patience)
     except subprocess.TimeoutExpired:
