@@ -7,6 +7,7 @@ from zth.gpt.lab_depth import *
 
 # %% ../book/07_gpt/lab_depth.ipynb #1add2004
 import math
+from functools import cache
 
 import torch
 from zth.check import same
@@ -20,30 +21,48 @@ def tiny_text():
     "A short text that is always there."
     return sample_text()[:20_000]
 
+# %% ../book/07_gpt/lab_depth.ipynb #4e3b7b46
 class Rows(list):
     "A log that is kept in memory."
     def row(self, **values): self.append(values)
 
+# %% ../book/07_gpt/lab_depth.ipynb #db481149
+def random_pairs():
+    "Inputs and targets that say nothing, of nine characters."
+    return torch.randint(0, 9, (2, 8, 8), generator=gen())
+
 # %% ../book/07_gpt/lab_depth.ipynb #73c36cdd
 def test_gradients_reach_the_first_block_by_a_norm_or_a_residual_path():
-    x_, y_ = torch.randint(0, 9, (2, 8, 8), generator=gen())
-    found_ = {kind: gradient_by_block(deep(kind, 12, 9, 2), x_, y_) for kind in TOWERS}
+    found_ = {kind: gradient_by_block(deep(kind, 12, 9, 2), *random_pairs()) for kind in TOWERS}
     assert {len(v) for v in found_.values()} == {12}
     assert found_["neither"][0] < 1e-4 * found_["neither"][-1]
     assert all(found_[k][0] > 0.1 * found_[k][-1] for k in ("pre-norm", "post-norm", "no norm"))
+
+# %% ../book/07_gpt/lab_depth.ipynb #a8798140
+def test_gradient_by_block_is_the_norm_after_backward():
     m_ = deep("pre-norm", 12, 9, 2)
-    m_(x_, y_)[1].backward()
+    found_ = gradient_by_block(m_, *random_pairs())
+    m_(*random_pairs())[1].backward()
     norm_ = sum(p.grad.square().sum() for p in m_.body[3].parameters()).sqrt().item()
-    same(found_["pre-norm"][3], norm_, tol=1e-5)
+    same(found_[3], norm_, tol=1e-5)
 
 # %% ../book/07_gpt/lab_depth.ipynb #8278f367
+from zth.gpt.lab_depth import RUNS
+@cache
+def tiny_run():  # the rows of runs of one step, with one block and with two
+    log = Rows()
+    RUNS["depth"].function(log, tiny_text(), 1, seed=4, seeds=1, depths=(1, 2))
+    return log
+
+# %% ../book/07_gpt/lab_depth.ipynb #c60ac260
 def test_the_rows_of_the_depth():
-    from zth.gpt.lab_depth import RUNS
-    log_ = Rows()
-    RUNS["depth"].function(log_, tiny_text(), 1, seed=4, seeds=1, depths=(1, 2))
-    found_ = [(r["depth"], r["tower"], r["lr"], r["warmup"], r["step"]) for r in log_]
+    found_ = [(r["depth"], r["tower"], r["lr"], r["warmup"], r["step"]) for r in tiny_run()]
     assert found_[:10] == [(1, name, 1e-3, 0, s) for name in TOWERS for s in (0, 1)]
     assert found_[20:26] == [(2, "pre-norm", *p, s) for p in ((3e-3, 0), (3e-4, 0), (1e-3, 200))
                              for s in (0, 1)] and len(found_) == 38
+
+# %% ../book/07_gpt/lab_depth.ipynb #714283c8
+def test_runs_of_one_seed_start_alike_with_every_step_size():
+    log_ = tiny_run()
     assert all(math.isfinite(r["val"]) for r in log_)
-    same(log_[10]["val"], log_[24]["val"], tol=1e-6)  # before the first step the rate does not matter
+    same(log_[10]["val"], log_[24]["val"], tol=1e-6)  # before the first step

@@ -7,6 +7,7 @@ from zth.gpt.lab_ladder import *
 
 # %% ../book/07_gpt/lab_ladder.ipynb #f5e9176d
 import math
+from functools import cache
 
 import pytest
 import torch
@@ -25,34 +26,61 @@ def tiny_text():
     "A short text that is always there."
     return sample_text()[:20_000]
 
+# %% ../book/07_gpt/lab_ladder.ipynb #4e3b7b46
 class Rows(list):
     "A log that is kept in memory."
     def row(self, **values): self.append(values)
 
-# %% ../book/07_gpt/lab_ladder.ipynb #a4d6d45e
-def test_plain_steps_are_adamw_step_by_step():
-    data = {"train": torch.randint(0, 9, (300,), generator=gen())}
+# %% ../book/07_gpt/lab_ladder.ipynb #78174da6
+def nine_characters(n):
+    "n random ids of nine characters, as a training and a validation part."
+    return {name: torch.randint(0, 9, (n,), generator=gen()) for name in ("train", "val")}
+
+def nine_model():
+    "A small model for them; every call gives the same weights."
     torch.manual_seed(1)
-    one, two = TokenModel(9, 4), TokenModel(9, 4)
-    two.load_state_dict(one.state_dict())
-    assert [*plain_steps(one, data, 5, 0.01, 8, 3, gen(7))] == [0, 1, 2, 3, 4, 5]
-    optimizer, g = torch.optim.AdamW(two.parameters(), lr=0.01), gen(7)
+    return TokenModel(9, 4)
+
+# %% ../book/07_gpt/lab_ladder.ipynb #7d764f04
+def test_the_tokenizer_reads_the_parts_of_its_text():
+    tok_, parts_ = text_and_parts(tiny_text())
+    assert tok_.decode(parts_["train"][:20]) == tiny_text()[:20]
+
+# %% ../book/07_gpt/lab_ladder.ipynb #a4d6d45e
+def adamw_by_hand(model, data):
+    "Five steps of the lecture's loop: 0.01 as the step size, and batches of three chunks."
+    optimizer, g = torch.optim.AdamW(model.parameters(), lr=0.01), gen(7)
     for _ in range(5):
         optimizer.zero_grad()
-        two(*get_batch(data["train"], 3, 8, g))[1].backward()
+        model(*get_batch(data["train"], 3, 8, g))[1].backward()
         optimizer.step()
+
+# %% ../book/07_gpt/lab_ladder.ipynb #8109b4b0
+def test_plain_steps_are_adamw_step_by_step():
+    one, two, data = nine_model(), nine_model(), nine_characters(300)
+    assert [*plain_steps(one, data, 5, 0.01, 8, 3, gen(7))] == [0, 1, 2, 3, 4, 5]
+    adamw_by_hand(two, data)
     for a, b in zip(one.parameters(), two.parameters()): same(a.detach(), b.detach(), tol=0)
-    assert [*plain_steps(one, data, 0, 0.01)] == [0]
-    same(one.lm_head.bias.detach(), two.lm_head.bias.detach(), tol=0)  # no step, no change
-    list(plain_steps(one, data, 1, 0.1, loss_of=lambda m, x, y: m(x, y)[1] * 0))
+    assert not torch.equal(one.lm_head.bias, nine_model().lm_head.bias)  # they did move
+
+# %% ../book/07_gpt/lab_ladder.ipynb #be7c02fa
+def test_no_plain_step_is_no_change():
+    one = nine_model()
+    assert [*plain_steps(one, nine_characters(300), 0, 0.01)] == [0]
+    for a, b in zip(one.parameters(), nine_model().parameters()): same(a.detach(), b.detach(), tol=0)
+
+# %% ../book/07_gpt/lab_ladder.ipynb #01f75af9
+def test_plain_steps_follow_the_loss_that_they_are_given():
+    one = nine_model()
+    list(plain_steps(one, nine_characters(300), 1, 0.1, loss_of=lambda m, x, y: m(x, y)[1] * 0))
     assert not one.lm_head.bias.grad.any()
 
 # %% ../book/07_gpt/lab_ladder.ipynb #7c61591c
 def test_many_batches_are_one_large_batch():
-    data = {name: torch.randint(0, 9, (500,), generator=gen()) for name in ("train", "val")}
-    torch.manual_seed(1)
-    model = TokenModel(9, 4)
-    same(quick_losses(model, data, 6, 5, generator=gen(3))["train"],
+    model, data = nine_model(), nine_characters(500)
+    losses = quick_losses(model, data, 6, 5, generator=gen(3))
+    assert [*losses] == ["train", "val"]
+    same(losses["train"],
          estimate_loss(model, {"train": data["train"]}, 5, 8, 6, gen(3))["train"], tol=1e-6)
 
 # %% ../book/07_gpt/lab_ladder.ipynb #147b0717
@@ -61,50 +89,88 @@ def test_a_trial_block_is_a_block():
     ours.load_state_dict(theirs.state_dict())
     x = torch.randn(3, 8, 32, generator=gen())
     same(ours(x).detach(), theirs(x).detach(), tol=1e-6)
-    with torch.no_grad():
-        post = TrialBlock(32, 4, norm="post")
-        half = post.ln1(x + post.attn(x))
-        same(post(x), post.ln2(half + post.ffwd(half)), tol=1e-6)
-        bare = TrialBlock(32, 4, norm=None, residual=False)
-        same(bare(x), bare.ffwd(bare.attn(x)), tol=1e-6)
-        assert [type(m).__name__ for m in tower(2)] == ["TrialBlock", "TrialBlock", "LayerNorm"]
-        assert len(tower(2, norm="post")) == 2 and tower(2, 16, 2)(x[..., :16]).shape == (3, 8, 16)
+
+# %% ../book/07_gpt/lab_ladder.ipynb #3abc07d7
+def test_post_norm_comes_after_each_addition():
+    post, x = TrialBlock(32, 4, norm="post"), torch.randn(3, 8, 32, generator=gen())
+    half = post.ln1(x + post.attn(x))
+    same(post(x).detach(), post.ln2(half + post.ffwd(half)).detach(), tol=1e-6)
+
+# %% ../book/07_gpt/lab_ladder.ipynb #71e4a92b
+def test_a_block_without_norm_and_path_is_one_part_after_the_other():
+    bare, x = TrialBlock(32, 4, norm=None, residual=False), torch.randn(3, 8, 32, generator=gen())
+    same(bare(x).detach(), bare.ffwd(bare.attn(x)).detach(), tol=1e-6)
+
+# %% ../book/07_gpt/lab_ladder.ipynb #097077fb
+def test_a_tower_of_pre_norm_ends_in_a_norm():
+    assert [type(m).__name__ for m in tower(2)] == ["TrialBlock", "TrialBlock", "LayerNorm"]
+    assert len(tower(2, norm="post")) == 2
+    assert tower(2, 16, 2)(torch.randn(3, 8, 16, generator=gen())).shape == (3, 8, 16)
+
+# %% ../book/07_gpt/lab_ladder.ipynb #df5baf2b
+def test_a_trial_block_refuses_other_norms():
     with pytest.raises(ValueError, match="pre, post or None"): TrialBlock(32, 4, norm="both")
 
 # %% ../book/07_gpt/lab_ladder.ipynb #03edeb66
-def test_the_rungs_and_their_sizes():
-    sizes = {}
-    for name, (build, steps, lr) in {**RUNGS, **CONTROLS}.items():
-        model = build(65)
-        assert model(torch.zeros(2, 8, dtype=torch.int64))[0].shape == (2, 8, 65)
+def test_the_rungs_make_models_of_the_text():
+    for build, steps, lr in {**RUNGS, **CONTROLS}.values():
+        assert build(65)(torch.zeros(2, 8, dtype=torch.int64))[0].shape == (2, 8, 65)
         assert (steps, lr) in ((3000, 1e-2), (5000, 1e-3))
-        sizes[name] = sum(p.numel() for p in model.parameters())
-    assert [*sizes.values()] == [4225, 4225, 4481, 7553, 7553, 8609, 41921, 42369, 4481, 41921]
+
+# %% ../book/07_gpt/lab_ladder.ipynb #39ad67b0
+def test_the_rungs_have_their_sizes():
+    models = [build(65) for build, *_ in {**RUNGS, **CONTROLS}.values()]
+    sizes = [sum(p.numel() for p in model.parameters()) for model in models]
+    assert sizes == [4225, 4225, 4481, 7553, 7553, 8609, 41921, 42369, 4481, 41921]
 
 # %% ../book/07_gpt/lab_ladder.ipynb #b2e3f006
-def test_the_rows_of_the_ladder():
-    from zth.gpt.lab_ladder import RUNS
+from zth.gpt.lab_ladder import RUNS
+@cache
+def two_rungs():  # the rows of two rungs, each with two seeds
     log, some = Rows(), {name: RUNGS[name] for name in ("bigram", "four heads of 8")}
     RUNS["ladder"].function(log, tiny_text(), 10, seed=4, seeds=2, rungs=some)
-    assert [(r["kind"], r["rung"], r["seed"], r.get("step")) for r in log] == [
+    return log
+
+# %% ../book/07_gpt/lab_ladder.ipynb #2d13b1d4
+def test_the_rows_of_the_ladder():
+    assert [(r["kind"], r["rung"], r["seed"], r.get("step")) for r in two_rungs()] == [
         row for s in (4, 5) for name, n in (("bigram", 6), ("four heads of 8", 10)) for row in (
             ("look", name, s, 0), ("look", name, s, n), ("end", name, s, None))]
+
+# %% ../book/07_gpt/lab_ladder.ipynb #8ecf510a
+def test_the_losses_of_the_ladder_fall_and_differ_by_the_seed():
+    log = two_rungs()
     assert all(math.isfinite(r["val"]) and math.isfinite(r["train"]) for r in log)
     assert log[1]["train"] < log[0]["train"] and log[0]["val"] != log[6]["val"]
-    v = len(set(tiny_text()))
+
+# %% ../book/07_gpt/lab_ladder.ipynb #0a2328fe
+def test_the_ladder_counts_the_parameters_of_its_models():
+    log, v = two_rungs(), len(set(tiny_text()))
     assert log[2]["parameters"] == v * v
     assert log[5]["parameters"] == 2 * 32 * v + v + 8 * 32 + 3 * 32 * 32
+
+# %% ../book/07_gpt/lab_ladder.ipynb #af9180b3
+def test_a_rung_alone_repeats_its_rows_in_the_ladder():
     tok_, parts_ = text_and_parts(tiny_text())
-    assert tok_.decode(parts_["train"][:20]) == tiny_text()[:20]
     seen = [(step, quick_losses(model, parts_))
-            for step, model in train_rung(RUNGS["bigram"], parts_, v, 4, 6)]
-    assert seen == [(r["step"], {k: r[k] for k in ("train", "val")}) for r in log[:2]]
+            for step, model in train_rung(RUNGS["bigram"], parts_, tok_.vocab_size, 4, 6)]
+    assert seen == [(r["step"], {k: r[k] for k in ("train", "val")}) for r in two_rungs()[:2]]
 
 # %% ../book/07_gpt/lab_ladder.ipynb #1add0011
-def test_what_a_model_says_depends_on_the_seed_alone():
-    tok_ = CharTokenizer(tiny_text())
+def untrained_speaker():
+    "A model that has learned nothing, and the tokenizer of its characters."
     torch.manual_seed(2)
-    model = TokenModel(tok_.vocab_size, 8)
+    tok = CharTokenizer(tiny_text())
+    return TokenModel(tok.vocab_size, 8), tok
+
+# %% ../book/07_gpt/lab_ladder.ipynb #2a6dcf54
+def test_what_a_model_says_depends_on_the_seed_alone():
+    model, tok_ = untrained_speaker()
     said = say(model, tok_, 30, seed=5)
     assert said == say(model, tok_, 30, seed=5) != say(model, tok_, 30, seed=6)
+
+# %% ../book/07_gpt/lab_ladder.ipynb #f8dabb15
+def test_a_model_speaks_from_token_0_on_and_stays_as_it_was():
+    model, tok_ = untrained_speaker()
+    said = say(model, tok_, 30)
     assert len(said) == 31 and said[0] == tok_.chars[0] and model.training

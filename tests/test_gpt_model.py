@@ -21,28 +21,49 @@ def gen(seed=1337):
     "A generator that starts from the seed of this lecture."
     return torch.Generator().manual_seed(seed)
 
-# %% ../book/07_gpt/model.ipynb #e77e621f
-def test_model_computes_what_its_drawing_says():
-    m_ = GPTLanguageModel(GPTConfig(11, 6, 2, 2, 8), gen()).double().eval()
+# %% ../book/07_gpt/model.ipynb #6a011bde
+def numel(*parts):
+    "How many parameters these parts of a model have together."
+    return sum(p.numel() for part in parts for p in part.parameters())
+
+def noise(*shape, seed):
+    "Standard normal numbers in 64 bits."
+    return torch.randn(*shape, generator=gen(seed), dtype=torch.float64)
+
+# %% ../book/07_gpt/model.ipynb #207429bc
+def shaken(model, size):
+    "The model in 64 bits with noise on every weight, so that none is 0 or 1."
     with torch.no_grad():
-        for k_, p_ in enumerate(m_.parameters()): p_ += 0.3 * torch.randn(p_.shape, generator=gen(k_))
+        for k, p in enumerate(model.double().parameters()):
+            p += size * torch.randn(p.shape, generator=gen(k))
+    return model
+
+# %% ../book/07_gpt/model.ipynb #e77e621f
+def linear_of(p, x, at): return x @ p[f"{at}.weight"].T + p.get(f"{at}.bias", 0)
+def norm_of(p, x, at):
+    d = x - x.mean(-1, keepdim=True)
+    std = (d.pow(2).mean(-1, keepdim=True) + 1e-5).sqrt()
+    return d / std * p[f"{at}.weight"] + p[f"{at}.bias"]
+
+# %% ../book/07_gpt/model.ipynb #497c7c16
+def two_heads_of(p, x, at):
+    q, k, v = linear_of(p, x, at).split(8, -1)
+    halves = slice(0, 4), slice(4, 8)
+    e = [(q[..., s] @ k[..., s].mT / 2).exp().tril() for s in halves]
+    return torch.cat([w / w.sum(-1, keepdim=True) @ v[..., s] for w, s in zip(e, halves)], -1)
+
+# %% ../book/07_gpt/model.ipynb #40ea8706
+def test_model_computes_what_its_drawing_says():
+    m_ = shaken(GPTLanguageModel(GPTConfig(11, 6, 2, 2, 8), gen()).eval(), 0.3)
     p_, ids_ = dict(m_.named_parameters()), torch.randint(11, (3, 5), generator=gen())
-    def linear_(x, at): return x @ p_[f"{at}.weight"].T + p_.get(f"{at}.bias", 0)
-    def norm_(x, at):
-        d_ = x - x.mean(-1, keepdim=True)
-        std_ = (d_.pow(2).mean(-1, keepdim=True) + 1e-5).sqrt()
-        return d_ / std_ * p_[f"{at}.weight"] + p_[f"{at}.bias"]
     x_ = p_["token_embedding_table.weight"][ids_] + p_["position_embedding_table.weight"][:5]
     for b_ in ("blocks.0", "blocks.1"):
-        q_, k_, v_ = linear_(norm_(x_, f"{b_}.ln1"), f"{b_}.attn.qkv").split(8, -1)
-        heads_ = []
-        for s_ in (slice(0, 4), slice(4, 8)):
-            e_ = (q_[..., s_] @ k_[..., s_].mT / 2).exp().tril()
-            heads_.append(e_ / e_.sum(-1, keepdim=True) @ v_[..., s_])
-        x_ = x_ + linear_(torch.cat(heads_, -1), f"{b_}.attn.proj")
-        h_ = linear_(norm_(x_, f"{b_}.ln2"), f"{b_}.ffwd.net.0").clamp(min=0)
-        x_ = x_ + linear_(h_, f"{b_}.ffwd.net.2")
-    same(m_(ids_)[0].detach(), linear_(norm_(x_, "ln_f"), "lm_head").detach(), tol=1e-11)
+        heads_ = two_heads_of(p_, norm_of(p_, x_, f"{b_}.ln1"), f"{b_}.attn.qkv")
+        x_ = x_ + linear_of(p_, heads_, f"{b_}.attn.proj")
+        h_ = linear_of(p_, norm_of(p_, x_, f"{b_}.ln2"), f"{b_}.ffwd.net.0").clamp(min=0)
+        x_ = x_ + linear_of(p_, h_, f"{b_}.ffwd.net.2")
+    want_ = linear_of(p_, norm_of(p_, x_, "ln_f"), "lm_head")
+    same(m_(ids_)[0].detach(), want_.detach(), tol=1e-11)
 
 # %% ../book/07_gpt/model.ipynb #8c03aa5f
 def test_the_weights_have_the_names_of_saved_files():
@@ -56,89 +77,137 @@ def test_the_weights_have_the_names_of_saved_files():
         "lm_head.weight", "lm_head.bias"]
 
 # %% ../book/07_gpt/model.ipynb #b7759a1e
+def every_position():  # of two models, with and without a tied head, and of every length
+    for tied in (False, True):
+        m = GPTLanguageModel(GPTConfig(11, 12, 2, 2, 8, tied=tied), gen()).double().eval()
+        for ids in [torch.randint(11, (2, T), generator=gen(T)) for T in range(1, 13)]:
+            for t in range(ids.shape[1]): yield m, ids, t
+
+# %% ../book/07_gpt/model.ipynb #976d4343
 def test_a_gpt_keeps_the_past_at_any_length():
-    for tied_ in (False, True):
-        m_ = GPTLanguageModel(GPTConfig(11, 12, 2, 2, 8, tied=tied_), gen()).double().eval()
-        for T_ in range(1, 13):
-            ids_ = torch.randint(11, (2, T_), generator=gen(T_))
-            logits_ = m_(ids_)[0]
-            for t_ in range(T_):
-                other_ = ids_.clone()
-                other_[:, t_ + 1:] = (other_[:, t_ + 1:] + 1 + t_) % 11
-                same(m_(other_)[0][:, :t_ + 1].detach(), logits_[:, :t_ + 1].detach(), tol=1e-12)
-                same(m_(ids_[:, :t_ + 1])[0].detach(), logits_[:, :t_ + 1].detach(), tol=1e-12)
-                other_ = ids_.clone()
-                other_[:, t_] = (other_[:, t_] + 1) % 11  # but its own token counts
-                assert (m_(other_)[0][:, t_] - logits_[:, t_]).abs().max() > 1e-6
+    for m_, ids_, t_ in every_position():
+        other_ = ids_.clone()
+        other_[:, t_ + 1:] = (other_[:, t_ + 1:] + 1 + t_) % 11
+        same(m_(other_)[0][:, :t_ + 1].detach(), m_(ids_)[0][:, :t_ + 1].detach(), tol=1e-12)
+
+# %% ../book/07_gpt/model.ipynb #b026eb10
+def test_a_gpt_reads_a_beginning_as_it_reads_the_whole():
+    for m_, ids_, t_ in every_position():
+        same(m_(ids_[:, :t_ + 1])[0].detach(), m_(ids_)[0][:, :t_ + 1].detach(), tol=1e-12)
+
+# %% ../book/07_gpt/model.ipynb #bf0f87b8
+def test_a_gpt_sees_the_token_at_its_own_position():
+    for m_, ids_, t_ in every_position():
+        other_ = ids_.clone()
+        other_[:, t_] = (other_[:, t_] + 1) % 11
+        assert (m_(other_)[0][:, t_] - m_(ids_)[0][:, t_]).abs().max() > 1e-6
 
 # %% ../book/07_gpt/model.ipynb #001b0b32
-def test_gpt_refuses_what_does_not_fit():
-    m_ = GPTLanguageModel(GPTConfig(11, 6, 1, 2, 8), gen())
-    ids_ = torch.zeros(1, 7, dtype=torch.int64)
+def test_gpt_refuses_more_tokens_than_its_context():
+    m_, ids_ = GPTLanguageModel(GPTConfig(11, 6, 1, 2, 8), gen()), torch.zeros(1, 7, dtype=torch.int64)
     assert m_(ids_[:, :6])[0].shape == (1, 6, 11)
     assert m_.embed(ids_[:, :1], start=5).shape == (1, 1, 8)
     with pytest.raises(ValueError, match="7 tokens, but a context has at most 6"): m_(ids_)
     with pytest.raises(ValueError, match="7 tokens, but"): m_.embed(ids_[:, :2], start=5)
-    with pytest.raises(ValueError, match="n_layer must be"):
-        GPTConfig(n_layer=0)
+
+# %% ../book/07_gpt/model.ipynb #28ab1a60
+def test_a_config_refuses_sizes_that_do_not_fit():
+    with pytest.raises(ValueError, match="n_layer must be"): GPTConfig(n_layer=0)
     with pytest.raises(ValueError, match="dropout must be"): GPTConfig(dropout=1.0)
-    with pytest.raises(ValueError, match="cannot be shared out to 5"):
-        GPTConfig(n_head=5)
+    with pytest.raises(ValueError, match="cannot be shared out to 5"): GPTConfig(n_head=5)
 
 # %% ../book/07_gpt/model.ipynb #af72b256
-def test_dropout_repeats_from_a_seed_and_stops_in_eval():
-    m_ = GPTLanguageModel(GPTConfig(11, 6, 2, 2, 8, dropout=0.5), gen())
-    ids_ = torch.randint(11, (4, 6), generator=gen())
+def with_dropout():
+    "A model that drops half of its numbers, and a batch for it."
+    m = GPTLanguageModel(GPTConfig(11, 6, 2, 2, 8, dropout=0.5), gen())
+    return m, torch.randint(11, (4, 6), generator=gen())
+
+# %% ../book/07_gpt/model.ipynb #ee4ee1e7
+def test_dropout_repeats_from_a_seed():
+    m_, ids_ = with_dropout()
     torch.manual_seed(3)
     first_, second_ = m_(ids_)[0], m_(ids_)[0]
     torch.manual_seed(3)
     assert torch.equal(m_(ids_)[0], first_) and not torch.equal(first_, second_)
+
+# %% ../book/07_gpt/model.ipynb #1ef03582
+def test_each_dropout_of_a_model_drops_something():
+    m_, ids_ = with_dropout()
     drops_ = [part_ for part_ in m_.modules() if isinstance(part_, nn.Dropout)]
-    assert [d_.p for d_ in drops_] == [0.5] * 6  # three in each block
-    for one_ in drops_:  # each of them does something, by itself
+    for one_ in drops_:
         for d_ in drops_: d_.p = 0.5 if d_ is one_ else 0.0
         assert not torch.equal(m_(ids_)[0], m_(ids_)[0])
+
+# %% ../book/07_gpt/model.ipynb #b6a7f627
+def test_dropout_is_three_times_in_a_block_and_stops_in_eval():
+    m_, ids_ = with_dropout()
+    assert [part_.p for part_ in m_.modules() if isinstance(part_, nn.Dropout)] == [0.5] * 6
     assert torch.equal(m_.eval()(ids_)[0], m_(ids_)[0])
 
 # %% ../book/07_gpt/model.ipynb #eefa7265
+def configs_of_all_kinds():
+    sizes = dict(vocab_size=13, block_size=7, n_layer=3, n_head=2, n_embd=8)
+    for more in (dict(), dict(bias=False), dict(tied=True), dict(bias=False, tied=True, n_head=1),
+                 dict(n_layer=1, activation="gelu", vocab_size=11, block_size=4)):
+        yield GPTConfig(**{**sizes, **more})
+
+# %% ../book/07_gpt/model.ipynb #108ed7db
 def test_gpt_size_counts_what_a_model_has():
-    for more_ in (dict(), dict(bias=False), dict(tied=True), dict(bias=False, tied=True, n_head=1),
-                  dict(n_layer=1, activation="gelu", vocab_size=11, block_size=4)):
-        c_ = GPTConfig(**{**dict(vocab_size=13, block_size=7, n_layer=3, n_head=2, n_embd=8), **more_})
-        made_ = GPTLanguageModel(c_, gen())
-        assert gpt_size(c_) == sum(p.numel() for p in made_.parameters()), more_
-        terms_, blocks_ = count_terms(c_), made_.blocks
-        for name_, parts_ in {"token table": [made_.token_embedding_table], "last norm": [made_.ln_f],
-                              f"{c_.n_layer} x feed-forward": [b_.ffwd for b_ in blocks_],
-                              f"{c_.n_layer} x projection": [b_.attn.proj for b_ in blocks_]}.items():
-            assert terms_[name_] == sum(p.numel() for m_ in parts_ for p in m_.parameters()), name_
+    for c_ in configs_of_all_kinds():
+        assert gpt_size(c_) == numel(GPTLanguageModel(c_, gen())), c_
+
+# %% ../book/07_gpt/model.ipynb #dd7c9b12
+def test_count_terms_counts_the_table_and_the_last_norm():
+    for c_ in configs_of_all_kinds():
+        made_, terms_ = GPTLanguageModel(c_, gen()), count_terms(c_)
+        assert terms_["token table"] == numel(made_.token_embedding_table), c_
+        assert terms_["last norm"] == numel(made_.ln_f), c_
+
+# %% ../book/07_gpt/model.ipynb #a3c976fc
+def test_count_terms_counts_the_layers_of_all_blocks():
+    for c_ in configs_of_all_kinds():
+        blocks_, terms_ = GPTLanguageModel(c_, gen()).blocks, count_terms(c_)
+        assert terms_[f"{c_.n_layer} x feed-forward"] == numel(*[b_.ffwd for b_ in blocks_]), c_
+        assert terms_[f"{c_.n_layer} x projection"] == numel(*[b_.attn.proj for b_ in blocks_]), c_
 
 # %% ../book/07_gpt/model.ipynb #65a6490e
-def test_weights_come_from_the_generator_and_start_at_no_opinion():
-    c_ = GPTConfig(40, 16, 8, 4, 64, 0.0)
+def drawn(seed):
+    "A model of eight blocks whose weights come from this seed."
+    return GPTLanguageModel(GPTConfig(40, 16, 8, 4, 64, 0.0), gen(seed))
+
+# %% ../book/07_gpt/model.ipynb #c89d86e9
+def test_weights_come_from_the_generator_alone():
     before_ = torch.get_rng_state()
-    m_, again_ = GPTLanguageModel(c_, gen(3)), GPTLanguageModel(c_, gen(3))
-    assert torch.equal(before_, torch.get_rng_state())  # PyTorch's own stream is untouched
+    m_, again_ = drawn(3), drawn(3)
+    assert torch.equal(before_, torch.get_rng_state())
     assert all(torch.equal(p_, q_) for p_, q_ in zip(m_.parameters(), again_.parameters()))
-    assert not torch.equal(GPTLanguageModel(c_, gen(4)).lm_head.weight, m_.lm_head.weight)
-    for name_, p_ in m_.named_parameters():
-        if "ln" in name_: continue
-        if name_.endswith("bias"): assert not p_.any()
-        else:
-            small_ = name_.endswith(("attn.proj.weight", "net.2.weight"))
-            assert 0.9 < p_.std().item() / (0.02 / (4 if small_ else 1)) < 1.1, name_
-    ids_ = torch.randint(40, (8, 16), generator=gen())
+    assert not torch.equal(drawn(4).lm_head.weight, m_.lm_head.weight)
+
+# %% ../book/07_gpt/model.ipynb #5ff3cefc
+def test_weights_are_smaller_where_they_write_to_the_stream():
+    for name_, p_ in drawn(3).named_parameters():
+        if "ln" in name_ or name_.endswith("bias"): continue
+        small_ = name_.endswith(("attn.proj.weight", "net.2.weight"))
+        assert 0.9 < p_.std().item() / (0.02 / (4 if small_ else 1)) < 1.1, name_
+
+# %% ../book/07_gpt/model.ipynb #f737de71
+def test_a_model_starts_at_no_opinion():
+    m_, ids_ = drawn(3), torch.randint(40, (8, 16), generator=gen())
+    assert not any(p_.any() for name_, p_ in m_.named_parameters() if name_.endswith("bias"))
     assert abs(m_(ids_, ids_.roll(1, 1))[1].item() - math.log(40)) < 0.05
 
 # %% ../book/07_gpt/model.ipynb #a84a58fe
 def test_model_has_the_lectures_size():
-    assert sum(p.numel() for p in GPTLanguageModel(GPTConfig()).parameters()) == 10_788_929
     nano_ = GPTConfig(65, 64, 4, 4, 128, 0.0, bias=False, activation="gelu", tied=True)
-    model_ = GPTLanguageModel(nano_)
-    assert sum(p.numel() for p in model_.parameters()) == 804_096
-    assert model_.lm_head.weight is model_.token_embedding_table.weight
-    assert model_.lm_head.bias is None
-    assert model_(torch.zeros(2, 7, dtype=torch.int64))[0].shape == (2, 7, 65)
+    assert numel(GPTLanguageModel(GPTConfig())) == 10_788_929
+    assert numel(GPTLanguageModel(nano_)) == 804_096
+
+# %% ../book/07_gpt/model.ipynb #8ed11a40
+def test_a_tied_head_is_the_token_table():
+    m_ = GPTLanguageModel(GPTConfig(65, 64, 4, 4, 128, 0.0, bias=False, activation="gelu", tied=True))
+    assert m_.lm_head.weight is m_.token_embedding_table.weight
+    assert m_.lm_head.bias is None
+    assert m_(torch.zeros(2, 7, dtype=torch.int64))[0].shape == (2, 7, 65)
 
 # %% ../book/07_gpt/model.ipynb #d138039d
 from importlib.util import find_spec
@@ -167,57 +236,96 @@ def gpt2_of(model):
     return theirs
 
 # %% ../book/07_gpt/model.ipynb #3a567131
-def test_gpt_has_the_logits_and_gradients_of_transformers():
-    for bias_ in (True, False):
-        ours_ = GPTLanguageModel(GPTConfig(23, 12, 3, 2, 16, 0.0, bias_, "gelu", True), gen()).double()
-        with torch.no_grad():
-            for k_, p_ in enumerate(ours_.parameters()):
-                p_ += 0.2 * torch.randn(p_.shape, generator=gen(k_))
-        if (theirs_ := gpt2_of(ours_)) is None: continue
-        ids_ = torch.randint(23, (2, 9), generator=gen())
-        out_ = theirs_(ids_, output_hidden_states=True)
-        same(ours_(ids_)[0].detach(), out_.logits.detach(), tol=1e-10)
-        stream_ = ours_.embed(ids_)
+def both_gpt2s():  # with biases and without: our model, that of transformers, and tokens
+    for bias in (True, False):
+        c = GPTConfig(23, 12, 3, 2, 16, 0.0, bias, "gelu", True)
+        ours = shaken(GPTLanguageModel(c, gen()), 0.2)
+        if (theirs := gpt2_of(ours)) is None: continue
+        yield ours, theirs, torch.randint(23, (2, 9), generator=gen())
+
+# %% ../book/07_gpt/model.ipynb #8f7cbb2e
+def test_gpt_has_the_logits_of_transformers():
+    for ours_, theirs_, ids_ in both_gpt2s():
+        same(ours_(ids_)[0].detach(), theirs_(ids_).logits.detach(), tol=1e-10)
+
+# %% ../book/07_gpt/model.ipynb #e9aaaf0f
+def test_the_stream_before_each_block_is_that_of_transformers():
+    for ours_, theirs_, ids_ in both_gpt2s():
+        stream_, out_ = ours_.embed(ids_), theirs_(ids_, output_hidden_states=True)
         for block_, hidden_ in zip(ours_.blocks, out_.hidden_states):
             same(stream_.detach(), hidden_.detach(), tol=1e-10)
             stream_ = block_(stream_)
-        block_ = theirs_.transformer.h[0](ours_.embed(ids_))
-        block_ = block_[0] if isinstance(block_, tuple) else block_
-        same(ours_.blocks[0](ours_.embed(ids_)).detach(), block_.detach(), tol=1e-10)
-        F.cross_entropy(out_.logits[:, :-1].flatten(0, 1), ids_[:, 1:].flatten()).backward()
+
+# %% ../book/07_gpt/model.ipynb #e5689f43
+def test_the_block_is_that_of_transformers():
+    for ours_, theirs_, ids_ in both_gpt2s():
+        stream_ = ours_.embed(ids_)
+        want_ = theirs_.transformer.h[0](stream_)
+        want_ = want_[0] if isinstance(want_, tuple) else want_
+        same(ours_.blocks[0](stream_).detach(), want_.detach(), tol=1e-10)
+
+# %% ../book/07_gpt/model.ipynb #5573fc31
+def test_gpt_has_the_gradients_of_transformers():
+    for ours_, theirs_, ids_ in both_gpt2s():
+        out_ = theirs_(ids_).logits
+        F.cross_entropy(out_[:, :-1].flatten(0, 1), ids_[:, 1:].flatten()).backward()
         ours_(ids_[:, :-1], ids_[:, 1:])[1].backward()
         same(ours_.token_embedding_table.weight.grad, theirs_.transformer.wte.weight.grad, tol=1e-9)
         same(ours_.blocks[1].attn.qkv.weight.grad,
              theirs_.transformer.h[1].attn.c_attn.weight.grad.T.contiguous(), tol=1e-9)
 
 # %% ../book/07_gpt/model.ipynb #dd71f123
+def queries_keys_values(T, S):
+    "T queries, S keys and S values of two texts and three heads."
+    return [noise(2, 3, n, 4, seed=n + j) for j, n in enumerate((T, S, S))]
+
+# %% ../book/07_gpt/model.ipynb #088dbb69
 def test_attention_is_pytorchs_with_every_mask():
     for T_, S_ in ((1, 1), (5, 5), (3, 8), (1, 6)):
-        q_, k_, v_ = (torch.randn(2, 3, n_, 4, generator=gen(n_ + j_), dtype=torch.float64)
-                      for j_, n_ in enumerate((T_, S_, S_)))
+        q_, k_, v_ = queries_keys_values(T_, S_)
         for mask_ in (None, causal_mask(T_, S_)):
             want_ = F.scaled_dot_product_attention(q_, k_, v_, attn_mask=mask_)
             same(attention(q_, k_, v_, mask_)[0], want_, tol=1e-12)
+
+# %% ../book/07_gpt/model.ipynb #643007fa
+def test_attention_scales_as_pytorchs_does():
+    for T_, S_ in ((1, 1), (5, 5), (3, 8), (1, 6)):
+        q_, k_, v_ = queries_keys_values(T_, S_)
         want_ = F.scaled_dot_product_attention(q_, k_, v_, scale=0.3)
         same(attention(q_, k_, v_, scale=0.3)[0], want_, tol=1e-12)
 
 # %% ../book/07_gpt/model.ipynb #74c3e84a
-def test_self_attention_is_pytorchs_there_and_back():
-    for bias_, H_ in ((True, 3), (False, 2)):
-        torch.manual_seed(1)
-        ours_ = CausalSelfAttention(12, H_, bias=bias_, proj_bias=bias_).double()
-        theirs_ = nn.MultiheadAttention(12, H_, bias=bias_, batch_first=True).double()
-        names_ = {"qkv.weight": "in_proj_weight", "qkv.bias": "in_proj_bias",
-                  "proj.weight": "out_proj.weight", "proj.bias": "out_proj.bias"}
-        names_ = {a_: b_ for a_, b_ in names_.items() if bias_ or "bias" not in a_}
-        with torch.no_grad():
-            for a_, b_ in names_.items(): theirs_.get_parameter(b_).copy_(ours_.get_parameter(a_))
-        x_, up_ = (torch.randn(2, 7, 12, generator=gen(k), dtype=torch.float64) for k in (1, 2))
-        y_, (want_, _) = ours_(x_), theirs_(x_, x_, x_, attn_mask=~causal_mask(7))
-        same(y_.detach(), want_.detach(), tol=1e-12)
-        grads_ = torch.autograd.grad((y_ * up_).sum(), [ours_.get_parameter(a_) for a_ in names_])
-        for g_, h_ in zip(grads_, torch.autograd.grad((want_ * up_).sum(), [
-                theirs_.get_parameter(b_) for b_ in names_.values()])): same(g_, h_, tol=1e-11)
+def attentions(bias, n_head):
+    "Our layer, PyTorch's with the same weights, and the pairs of their weights."
+    torch.manual_seed(1)
+    ours = CausalSelfAttention(12, n_head, bias=bias, proj_bias=bias).double()
+    theirs = nn.MultiheadAttention(12, n_head, bias=bias, batch_first=True).double()
+    names = {"qkv.weight": "in_proj_weight", "qkv.bias": "in_proj_bias",
+             "proj.weight": "out_proj.weight", "proj.bias": "out_proj.bias"}
+    pairs = [(ours.get_parameter(a), theirs.get_parameter(b)) for a, b in names.items()
+             if bias or "bias" not in a]
+    with torch.no_grad():
+        for a, b in pairs: b.copy_(a)
+    return ours, theirs, pairs
+
+# %% ../book/07_gpt/model.ipynb #a9e97cdd
+def through_attentions():  # with biases and without: the pairs of weights, and both outputs
+    for bias, n_head in ((True, 3), (False, 2)):
+        ours, theirs, pairs = attentions(bias, n_head)
+        x = noise(2, 7, 12, seed=1)
+        yield pairs, ours(x), theirs(x, x, x, attn_mask=~causal_mask(7))[0]
+
+# %% ../book/07_gpt/model.ipynb #32a0770e
+def test_self_attention_is_pytorchs():
+    for _, y_, want_ in through_attentions(): same(y_.detach(), want_.detach(), tol=1e-12)
+
+# %% ../book/07_gpt/model.ipynb #4e6451fc
+def test_self_attention_has_the_gradients_of_pytorchs():
+    for pairs_, y_, want_ in through_attentions():
+        up_ = noise(2, 7, 12, seed=2)
+        grads_ = torch.autograd.grad((y_ * up_).sum(), [a_ for a_, _ in pairs_])
+        want_grads_ = torch.autograd.grad((want_ * up_).sum(), [b_ for _, b_ in pairs_])
+        for g_, h_ in zip(grads_, want_grads_, strict=True): same(g_, h_, tol=1e-11)
 
 # %% ../book/07_gpt/model.ipynb #64b91f85
 def test_block_is_that_of_pytorch():
@@ -236,13 +344,17 @@ def test_block_is_that_of_pytorch():
         same(ours_(x_).detach(), theirs_(x_, src_mask=~causal_mask(6)).detach(), tol=1e-12)
 
 # %% ../book/07_gpt/model.ipynb #60a0b056
+def attention_with_gradients():
+    "A layer, its input, what arrives from above, and autograd's gradients of input and weights."
+    torch.manual_seed(3)
+    a = CausalSelfAttention(12, 3, proj_bias=False).double()
+    x, up = noise(2, 5, 12, seed=1).requires_grad_(), noise(2, 5, 12, seed=2)
+    return a, x, up, torch.autograd.grad(a(x), [x, a.qkv.weight], up)
+
+# %% ../book/07_gpt/model.ipynb #798edf8b
 def test_chapter_fives_backward_is_that_of_a_whole_layer():
     from zth.backprop import attention_backward, attention_forward
-    torch.manual_seed(3)
-    a_ = CausalSelfAttention(12, 3, proj_bias=False).double()
-    x_, up_ = (torch.randn(2, 5, 12, generator=gen(k), dtype=torch.float64) for k in (1, 2))
-    x_.requires_grad_()
-    wants_ = torch.autograd.grad(a_(x_), [x_, a_.qkv.weight], up_)
+    a_, x_, up_, wants_ = attention_with_gradients()
     with torch.no_grad():
         out_, cache_ = attention_forward(*a_.split(x_))
         same(a_.proj(out_.transpose(1, 2).flatten(2)), a_(x_), tol=1e-12)

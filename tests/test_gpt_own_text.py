@@ -6,23 +6,24 @@ import pytest
 from zth.gpt.own_text import *
 
 # %% ../book/07_gpt/own_text.ipynb #3f8cdd2e
-import json
 import math
 import os
 import signal
 import subprocess
 import sys
 import tempfile
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from time import perf_counter
 from unittest import mock
 
+# %% ../book/07_gpt/own_text.ipynb #8e6a9958
 import pytest
 import torch
 import torch.nn.functional as F
 from typer.testing import CliRunner
 
+# %% ../book/07_gpt/own_text.ipynb #2a6b3cfd
 from zth.gpt.checkpoint import Checkpoint, load_model, save_model
 from zth.gpt.model import GPTConfig, GPTLanguageModel
 from zth.gpt.sampling import generate
@@ -36,6 +37,7 @@ TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
 RHYME = "".join(f"{ten}-{one} green bottles hanging on the wall,\n"
                 for ten in TENS for one in ONES[1:])
 
+# %% ../book/07_gpt/own_text.ipynb #76ab95f9
 @contextmanager
 def desk(**files):
     "An empty folder to work in; `diary='...'` makes a file diary.txt."
@@ -46,6 +48,7 @@ def desk(**files):
         try: yield Path(folder)
         finally: os.chdir(back)
 
+# %% ../book/07_gpt/own_text.ipynb #b26bc3df
 def call(*args):
     "Runs `zth text`; gives its status, output and errors."
     from zth.cli import app as zth_app
@@ -53,21 +56,30 @@ def call(*args):
     if done.exception and not isinstance(done.exception, SystemExit): raise done.exception
     return done.exit_code, done.stdout, done.stderr
 
-TINY = ("--steps", 4, "--block", 8, "--layers", 1, "--heads", 2, "--embedding", 8, "--batch", 4)
+# %% ../book/07_gpt/own_text.ipynb #bf3508e6
+def refusal(function, *args):
+    "What the `CommandError` says that a call ends with."
+    with pytest.raises(CommandError) as e: function(*args)
+    return str(e.value)
 
 # %% ../book/07_gpt/own_text.ipynb #552540b9
-def test_what_is_wrong_with_a_text_is_said_in_one_line():
-    with desk(empty="", mark="\ufeffZoë\r\nBo\u2028"):
+def test_a_text_is_read_without_its_mark_and_with_plain_line_ends():
+    with desk(mark="\ufeffZoë\r\nBo\u2028"): assert text_of("mark.txt") == "Zoë\nBo\u2028"
+
+# %% ../book/07_gpt/own_text.ipynb #f665f038
+def test_a_text_that_is_missing_or_empty_is_refused():
+    with desk(empty=""):
+        assert refusal(text_of, "none.txt") == "none.txt: there is no such file"
+        assert refusal(text_of, ".") == ". is a folder, not a file"
+        assert refusal(text_of, "empty.txt") == "empty.txt is empty"
+
+# %% ../book/07_gpt/own_text.ipynb #0a9bc0ec
+def test_a_text_in_another_encoding_is_refused():
+    with desk():
         Path("latin.txt").write_bytes("Zoë\n".encode("latin-1"))
         Path("wide.txt").write_text("Zoë\n", "utf-16-le")
-        wrong = {"none.txt": "none.txt: there is no such file", ".": ". is a folder, not a file",
-                 "empty.txt": "empty.txt is empty",
-                 "latin.txt": "latin.txt is not a text file in UTF-8 (byte 2)",
-                 "wide.txt": "wide.txt looks like UTF-16 or UTF-32: save it as UTF-8"}
-        for name, said in wrong.items():
-            with pytest.raises(CommandError) as e: text_of(name)
-            assert str(e.value) == said
-        assert text_of("mark.txt") == "Zoë\nBo\u2028"
+        assert refusal(text_of, "latin.txt") == "latin.txt is not a text file in UTF-8 (byte 2)"
+        assert refusal(text_of, "wide.txt") == "wide.txt looks like UTF-16 or UTF-32: save it as UTF-8"
 
 # %% ../book/07_gpt/own_text.ipynb #c1c269ed
 def test_a_text_is_cut_if_it_is_long_enough():
@@ -75,28 +87,38 @@ def test_a_text_is_cut_if_it_is_long_enough():
         parts = text_parts(torch.arange(n), 9)
         assert [len(p) for p in parts.values()] == sizes
         assert torch.cat([*parts.values()]).tolist() == list(range(n))
+
+# %% ../book/07_gpt/own_text.ipynb #ff3b8624
+def test_a_text_that_is_shorter_than_a_context_is_refused():
     with pytest.raises(CommandError, match="^f has 9 characters, .* needs 10: choose a smaller"):
         text_parts(torch.arange(9), 9, "f")
 
 # %% ../book/07_gpt/own_text.ipynb #0ce31238
 def test_an_unknown_character_is_named_with_its_line():
+    said = refusal(encode_known, CharTokenizer("abc\n"), "a\nb\ncä", "f.txt")
+    assert said == "f.txt: the model does not know the character 'ä' (U+00E4, line 3)"
+
+# %% ../book/07_gpt/own_text.ipynb #4b0edafe
+def test_known_characters_become_ids():
     tokenizer = CharTokenizer("abc\n")
     assert encode_known(tokenizer, "cab\n", "f").tolist() == [3, 1, 2, 0]
     assert encode_known(tokenizer, "", "f").dtype == torch.int64
-    with pytest.raises(CommandError) as e: encode_known(tokenizer, "a\nb\ncä", "f.txt")
-    assert str(e.value) == "f.txt: the model does not know the character 'ä' (U+00E4, line 3)"
 
 # %% ../book/07_gpt/own_text.ipynb #af55bf87
 def test_what_is_no_model_is_refused():
-    with desk(rhyme=RHYME) as at:
+    with desk(rhyme=RHYME):
+        assert refusal(open_model, "gone").startswith("gone: there is no such file")
+        assert refusal(open_model, ".").startswith(". is a folder, not a model")
+        assert refusal(open_model, "rhyme.txt").startswith(
+            "rhyme.txt is damaged, or no safetensors file")
+
+# %% ../book/07_gpt/own_text.ipynb #f9a10d0b
+def test_a_model_opens_with_its_characters_and_not_without_them():
+    with desk():
         model = GPTLanguageModel(GPTConfig(3, 4, 1, 1, 4))
         save_model(model, "m", CharTokenizer("abc")), save_model(model, "bare")
-        for path, said in {"gone": "gone: there is no such file", ".": ". is a folder, not a model",
-                           "bare": "bare holds a model without its characters",
-                           "rhyme.txt": "rhyme.txt is damaged, or no safetensors file"}.items():
-            with pytest.raises(CommandError) as e: open_model(path)
-            assert str(e.value).startswith(said)
         assert open_model("m").tokenizer.chars == ["a", "b", "c"]
+        assert refusal(open_model, "bare").startswith("bare holds a model without its characters")
 
 # %% ../book/07_gpt/own_text.ipynb #3a761dbc
 def test_without_options_it_is_the_small_setting_of_nanogpt():
@@ -104,96 +126,195 @@ def test_without_options_it_is_the_small_setting_of_nanogpt():
     config, run = module._new_run({}, 65)
     assert config == GPTConfig(65, 64, 4, 4, 128, 0.0, False, "gelu", True) and run == TrainConfig()
     assert sum(p.numel() for p in GPTLanguageModel(config).parameters()) == 804096
+
+# %% ../book/07_gpt/own_text.ipynb #2ca2c628
+def test_an_option_replaces_its_default_and_a_short_run_warms_up_less():
+    import zth.gpt.own_text as module
     config, run = module._new_run({"steps": 60, "layers": 2, "lr": 0.01, "heads": None}, 9)
     assert (run.steps, run.warmup, run.lr, config.n_layer, config.n_head) == (60, 6, 0.01, 2, 4)
 
+# %% ../book/07_gpt/own_text.ipynb #8adfc273
+TINY = ("--steps", 4, "--block", 8, "--layers", 1, "--heads", 2, "--embedding", 8, "--batch", 4)
+def tiny(*args):
+    "Train a very small model on the rhyme."
+    return call("train", "rhyme.txt", *TINY, *args)
+
+# %% ../book/07_gpt/own_text.ipynb #9a1e8a26
+@contextmanager
+def trained(*args, **files):
+    "A desk with the rhyme, a very small model of it, and other files."
+    with desk(rhyme=RHYME, **files) as at:
+        assert tiny(*args)[0] == 0
+        yield at
+
 # %% ../book/07_gpt/own_text.ipynb #53f00645
+def test_a_training_says_what_it_reads_and_how_it_goes():
+    with desk(rhyme=RHYME): status, out, err = tiny("--eval-every", 2)
+    lines = out.splitlines()
+    assert (status, err, len(lines)) == (0, "", 7) and lines[6] == "the model is in text.safetensors"
+    assert lines[0].startswith(f"rhyme.txt: {len(RHYME):,} characters, {len(set(RHYME))} different")
+    assert [line.split(":")[0] for line in lines[3:6]] == ["step 0", "step 2", "step 4"]
+
+# %% ../book/07_gpt/own_text.ipynb #9720bc92
 def test_a_trained_model_is_in_its_file():
-    with desk(rhyme=RHYME) as at:
-        status, out, err = call("train", "rhyme.txt", *TINY, "--eval-every", 2)
-        lines = out.splitlines()
-        assert (status, err) == (0, "")
+    with trained() as at:
         assert sorted(p.name for p in at.iterdir()) == ["rhyme.txt", "text.safetensors"]
-        assert lines[0].startswith(f"rhyme.txt: {len(RHYME):,} characters, {len(set(RHYME))} different")
-        assert [line.split(":")[0] for line in lines[3:6]] == ["step 0", "step 2", "step 4"]
-        assert lines[6] == "the model is in text.safetensors" and len(lines) == 7
         model, tokenizer = load_model("text.safetensors")
-        assert "".join(tokenizer.chars) == "".join(sorted(set(RHYME)))
-        assert model.config == GPTConfig(len(set(RHYME)), 8, 1, 2, 8, 0.0, False, "gelu", True)
-        assert call("train", "rhyme.txt", *TINY, "-q", "--out", "m") == (0, "", "")
-        assert call("train", "rhyme.txt", *TINY, "-q", "--out", "n", "--seed", 2) == (0, "", "")
+    assert "".join(tokenizer.chars) == "".join(sorted(set(RHYME)))
+    assert model.config == GPTConfig(len(set(RHYME)), 8, 1, 2, 8, 0.0, False, "gelu", True)
+
+# %% ../book/07_gpt/own_text.ipynb #a48f16d9
+def test_the_seed_decides_the_model_and_evaluations_leave_it_alone():
+    with trained("--eval-every", 2):
+        assert tiny("-q", "--out", "m") == tiny("-q", "--out", "n", "--seed", 2) == (0, "", "")
         one, two, three = (load_model(m)[0].lm_head.weight for m in ("text.safetensors", "m", "n"))
         assert torch.equal(one, two) and not torch.equal(one, three)
 
+# %% ../book/07_gpt/own_text.ipynb #60e3836a
+def resume(*args, text="rhyme.txt"):
+    "Continue the run in `--out`."
+    return call("train", text, "--resume", *args)
+
+# %% ../book/07_gpt/own_text.ipynb #a45e207d
+def complaint(answer, status=1):
+    "The line that a call has printed, which failed with this status and did nothing else."
+    got, out, err = answer
+    assert (got, out) == (status, "") and err.count("\n") == 1, answer
+    return err
+
 # %% ../book/07_gpt/own_text.ipynb #41b010f9
-def test_resume_goes_on_and_takes_the_sizes_from_the_file():
-    with desk(rhyme=RHYME, other="one two", turned=RHYME[::-1], strange="Ω" * 99):
-        call("train", "rhyme.txt", *TINY)
-        status, out, err = call("train", "rhyme.txt", "--resume", "--steps", 6)
+def test_resume_goes_on_from_the_last_step():
+    with trained():
+        status, out, err = resume("--steps", 6)
         assert status == 0 and "step 6: train" in out and "step 4" not in out
         saved = Checkpoint("text.safetensors")
         assert saved.step == 6 and [row["step"] for row in saved.history] == [0, 4, 6]
-        for more, status_, said in [
-                (["--layers", 2], 2, "leave out --layers"), (["--lr", 1], 2, "leave out --lr"),
-                (["--seed", 5], 2, "leave out --seed"), (["--steps", 5], 2, "has 6 steps already"),
-                (["--eval-every", 2], 2, "leave out --eval-every"), (["--force"], 2, "starts again"),
-                (["--out", "gone"], 1, "gone: there is no such file")]:
-            status, out, err = call("train", "rhyme.txt", "--resume", *more)
-            assert (status, out) == (status_, "") and said in err and err.count("\n") == 1, err
-        for text, said in {"strange": "does not know the character 'Ω' (U+03A9, line 1)",
-                           "turned": "text.safetensors was trained on another text",
-                           "other": "choose a smaller --block"}.items():
-            status, out, err = call("train", f"{text}.txt", "--resume", "--steps", 9)
-            assert status == 1 and said in err and err.count("\n") == 1, err
-        assert Checkpoint("text.safetensors").step == 6
+
+# %% ../book/07_gpt/own_text.ipynb #85409674
+def test_resume_takes_sizes_and_step_size_from_the_file():
+    with trained():
+        for option, value in {"--layers": 2, "--lr": 1, "--seed": 5, "--eval-every": 2}.items():
+            assert f"leave out {option}" in complaint(resume(option, value), 2)
+        assert Checkpoint("text.safetensors").step == 4
+
+# %% ../book/07_gpt/own_text.ipynb #d9346303
+def test_resume_does_not_go_back_or_start_again():
+    with trained():
+        assert "has 4 steps already" in complaint(resume("--steps", 3), 2)
+        assert "starts again" in complaint(resume("--force"), 2)
+        assert Checkpoint("text.safetensors").step == 4
+
+# %% ../book/07_gpt/own_text.ipynb #e49bdafe
+def test_resume_needs_a_file_with_a_run():
+    with trained():
+        assert "gone: there is no such file" in complaint(resume("--out", "gone"))
         save_model(load_model("text.safetensors")[0], "m", CharTokenizer(RHYME))
-        assert "no run to resume" in call("train", "rhyme.txt", "--resume", "--out", "m")[2]
+        assert "no run to resume" in resume("--out", "m")[2]
+
+# %% ../book/07_gpt/own_text.ipynb #1d6f8cc5
+def test_resume_refuses_a_text_that_the_model_cannot_read():
+    with trained(other="one two", strange="Ω" * 99):
+        said = complaint(resume("--steps", 9, text="strange.txt"))
+        assert "does not know the character 'Ω' (U+03A9, line 1)" in said
+        assert "choose a smaller --block" in complaint(resume("--steps", 9, text="other.txt"))
+        assert Checkpoint("text.safetensors").step == 4
+
+# %% ../book/07_gpt/own_text.ipynb #f34a2a71
+def test_resume_refuses_another_text_with_the_same_characters():
+    with trained(turned=RHYME[::-1]):
+        status, out, err = resume("--steps", 9, text="turned.txt")
+        assert status == 1 and "text.safetensors was trained on another text" in err
+        assert err.count("\n") == 1 and Checkpoint("text.safetensors").step == 4
 
 # %% ../book/07_gpt/own_text.ipynb #4f0c04f6
-def test_the_place_of_the_model_is_checked():
-    with desk(rhyme=RHYME) as at:
-        call("train", "rhyme.txt", *TINY, "--out", "m")
+def test_a_place_where_no_model_can_be_is_refused():
+    with desk(rhyme=RHYME):
+        assert complaint(tiny("--out", "no/m")) == "zth: --out no/m: there is no folder no\n"
+        assert complaint(tiny("--out", ".")) == "zth: --out . is a folder; name a file in it\n"
+        assert complaint(tiny("--out", "rhyme.txt")) == (
+            "zth: --out rhyme.txt is there already and is no model; choose another name\n")
+
+# %% ../book/07_gpt/own_text.ipynb #91f8d428
+def test_a_model_that_is_there_is_kept():
+    with trained("--out", "m"):
         before = Path("m").read_bytes()
-        again = "--out m is there already: --resume continues it, --force replaces it"
-        wrong = {"no/m": "--out no/m: there is no folder no", ".": "--out . is a folder; name a file in it",
-                 "rhyme.txt": "--out rhyme.txt is there already and is no model; choose another name", "m": again}
-        for out, said in wrong.items():
-            assert call("train", "rhyme.txt", *TINY, "--out", out) == (1, "", f"zth: {said}\n")
-        with mock.patch("zth.gpt.training.reserve", side_effect=OSError(28, "No space left on device")) as asked:
-            for more in (["--resume", "--steps", 9], [*TINY, "--force"]):
-                status, out, err = call("train", "rhyme.txt", "--out", "m", *more)
-                assert (status, err) == (1, "zth: --out m: No space left on device\n") and "step" not in out
-        assert asked.call_args[0][1] >= len(before) > 8000 and Path("m").read_bytes() == before
-        assert call("train", "rhyme.txt", *TINY, "--out", "m", "--force", "-q", "--seed", 3) == (0, "", "")
-        assert Path("m").read_bytes() != before and call("train", "rhyme.txt", *TINY, "--out", "n" * 250)[0] == 0
+        assert complaint(tiny("--out", "m")) == (
+            "zth: --out m is there already: --resume continues it, --force replaces it\n")
+        assert Path("m").read_bytes() == before
+
+# %% ../book/07_gpt/own_text.ipynb #840eb5c0
+def test_force_replaces_a_model():
+    with trained("--out", "m"):
+        before = Path("m").read_bytes()
+        assert tiny("--out", "m", "--force", "-q", "--seed", 3) == (0, "", "")
+        assert Path("m").read_bytes() != before
+
+# %% ../book/07_gpt/own_text.ipynb #b5a2902d
+def test_a_long_name_can_hold_a_model():
+    with desk(rhyme=RHYME): assert tiny("--out", "n" * 250)[0] == 0
+
+# %% ../book/07_gpt/own_text.ipynb #777c7ba0
+FULL = mock.patch("zth.gpt.training.reserve", side_effect=OSError(28, "No space left on device"))
+
+# %% ../book/07_gpt/own_text.ipynb #dfee4b8c
+def test_a_full_disk_is_noticed_before_the_first_step():
+    with trained("--out", "m"), FULL:
+        before = Path("m").read_bytes()
+        for status, out, err in (resume("--out", "m", "--steps", 9), tiny("--out", "m", "--force")):
+            assert (status, err) == (1, "zth: --out m: No space left on device\n") and "step" not in out
+        assert Path("m").read_bytes() == before
+
+# %% ../book/07_gpt/own_text.ipynb #a1c56e61
+def test_the_room_that_is_asked_for_is_enough_for_the_file():
+    with trained("--out", "m"), FULL as asked:
+        tiny("--out", "m", "--force")
+        assert asked.call_args[0][1] >= len(Path("m").read_bytes()) > 8000
+
+# %% ../book/07_gpt/own_text.ipynb #422b817b
+SETTINGS = ("--steps", "600", "--block", "8", "--layers", "1", "--heads", "2", "--embedding", "8",
+            "--batch", "4", "--eval-every", "200", "--dropout", "0.1")
+def start(*args, **how):
+    code = ("import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+            "from zth.cli import main; main()")
+    run = [sys.executable, "-c", code, "text", "train", "rhyme.txt", *args]
+    return subprocess.Popen(run, **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **how},
+                            env={**os.environ, "PYTHONUTF8": "1"}, text=True)
+
+# %% ../book/07_gpt/own_text.ipynb #78474538
+def undisturbed():
+    "Train into `whole`, with an output that is closed after its first line."
+    piped = start(*SETTINGS, "--out", "whole")
+    piped.stdout.readline(), piped.stdout.close()
+    return piped.wait(300), piped.stderr.read()
+
+# %% ../book/07_gpt/own_text.ipynb #078a394b
+def interrupted():
+    "Train into `m` until the first evaluation; gives status, output and errors."
+    going, line = start(*SETTINGS, "--out", "m"), "."
+    while line and "step 0" not in line: line = going.stdout.readline()
+    going.send_signal(signal.SIGTERM if os.name == "posix" else signal.SIGINT)
+    out, err = going.communicate(timeout=120)
+    return going.returncode, out, err
+
+# %% ../book/07_gpt/own_text.ipynb #466a540c
+def continued():
+    "Resume `m`; where there is such a thing, into an output that is always full."
+    full = Path("/dev/full")
+    with full.open("w") if full.exists() else nullcontext(subprocess.PIPE) as out:
+        going = start("--resume", "--out", "m", stdout=out)
+    err = going.communicate(timeout=300)[1]
+    failed = (1, "zth: standard output: No space left on device\n")
+    assert (going.returncode, err) == (failed if full.exists() else (0, ""))
 
 # %% ../book/07_gpt/own_text.ipynb #c5f5cf76
 def test_a_real_interrupt_and_a_resumed_run():
-    SETTINGS = ("--steps", "600", "--block", "8", "--layers", "1", "--heads", "2", "--embedding", "8",
-                "--batch", "4", "--eval-every", "200", "--dropout", "0.1")
-    def start(*args, **how):
-        code = ("import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-                "from zth.cli import main; main()")
-        run = [sys.executable, "-c", code, "text", "train", "rhyme.txt", *args]
-        return subprocess.Popen(run, **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **how},
-                                env={**os.environ, "PYTHONUTF8": "1"}, text=True)
     with desk(rhyme=RHYME) as at:
-        piped = start(*SETTINGS, "--out", "whole")
-        piped.stdout.readline(), piped.stdout.close()
-        assert (piped.wait(300), piped.stderr.read()) == (0, "") and Checkpoint("whole").step == 600
-        going = start(*SETTINGS, "--out", "m")
-        line = "."
-        while line and "step 0" not in line: line = going.stdout.readline()
-        going.send_signal(signal.SIGTERM if os.name == "posix" else signal.SIGINT)
-        out, err = going.communicate(timeout=120)
-        assert (going.returncode, err) == (0, "") and "stopped after " in out, (out, err)
+        assert undisturbed() == (0, "") and Checkpoint("whole").step == 600
+        status, out, err = interrupted()
+        assert (status, err) == (0, "") and "stopped after " in out, (out, err)
         assert "--resume continues from m" in out and Checkpoint("m").step < 600
         assert sorted(p.name for p in at.iterdir()) == ["m", "rhyme.txt", "whole"]
-        if Path("/dev/full").exists():
-            with open("/dev/full", "w") as full: going = start("--resume", "--out", "m", stdout=full)
-            err = going.communicate(timeout=300)[1]
-            assert (going.returncode, err) == (1, "zth: standard output: No space left on device\n")
-        else: assert start("--resume", "--out", "m", "-q").wait(300) == 0
+        continued()
         one, two = (dict(load_model(name)[0].named_parameters()) for name in ("whole", "m"))
         assert all(torch.equal(one[name], two[name]) for name in one)
 
@@ -204,23 +325,43 @@ def test_an_interrupt_before_there_is_a_file():
         assert (status, err) == (130, "zth: stopped; m is not written\n")
         assert [p.name for p in at.iterdir()] == ["rhyme.txt"]
 
+# %% ../book/07_gpt/own_text.ipynb #ed774250
+def sampled(*args):
+    "The output of `zth text sample`."
+    return call("sample", "text.safetensors", *args)[1]
+
+# %% ../book/07_gpt/own_text.ipynb #9cd0c07e
+def written(prompt, n, seed, **how):
+    "What `generate` continues a prompt with."
+    model, tokenizer = load_model("text.safetensors")
+    ids = torch.tensor([tokenizer.encode(prompt or tokenizer.chars[0])])
+    got = generate(model, ids, n, generator=torch.Generator().manual_seed(seed), **how)
+    return prompt + tokenizer.decode(got[0, ids.shape[1]:]) + "\n"
+
 # %% ../book/07_gpt/own_text.ipynb #841db066
 def test_sample_prints_what_the_model_streams():
-    with desk(rhyme=RHYME):
-        call("train", "rhyme.txt", *TINY, "-q")
-        model, tokenizer = load_model("text.safetensors")
-        def sampled(*args): return call("sample", "text.safetensors", *args)[1]
+    with trained():
         for prompt, how, args in [
                 ("on", {}, ()), ("the wall", {"temperature": 0.5}, ("--temperature", 0.5)),
                 ("", {"top_k": 3, "top_p": 0.8}, ("--top-k", 3, "--top-p", 0.8))]:
-            ids = torch.tensor([tokenizer.encode(prompt or tokenizer.chars[0])])
-            got = generate(model, ids, 30, generator=torch.Generator().manual_seed(7), **how)
-            want = prompt + tokenizer.decode(got[0, ids.shape[1]:]) + "\n"
-            assert sampled("-n", 30, "--seed", 7, "--prompt", prompt, *args) == want
-        assert sampled() == sampled() != sampled("--seed", 3) and len(sampled("-n", 12)) == 13
+            got = sampled("-n", 30, "--seed", 7, "--prompt", prompt, *args)
+            assert got == written(prompt, 30, 7, **how)
+
+# %% ../book/07_gpt/own_text.ipynb #1a70f8f8
+def test_sample_repeats_itself_until_the_seed_changes():
+    with trained(): assert sampled() == sampled() != sampled("--seed", 3)
+
+# %% ../book/07_gpt/own_text.ipynb #5fc26f3a
+def test_sample_writes_as_many_characters_as_asked_for():
+    with trained():
+        assert len(sampled("-n", 12)) == 13
         assert sampled("--prompt", "on", "-n", 0) == "on\n"
-        line = sampled("-n", 400, "--stop", "e")
-        assert "e" not in line and sampled("-n", 400)[: len(line) - 1] == line[:-1] and len(line) < 401
+
+# %% ../book/07_gpt/own_text.ipynb #89600762
+def test_sample_ends_before_the_character_of_stop():
+    with trained():
+        line, whole = sampled("-n", 400, "--stop", "e"), sampled("-n", 400)
+        assert "e" not in line and whole[: len(line) - 1] == line[:-1] and len(line) < 401
 
 # %% ../book/07_gpt/own_text.ipynb #fb053964
 def test_the_loss_of_a_text_is_the_mean_over_its_characters():
@@ -237,16 +378,18 @@ def test_the_loss_of_a_text_is_the_mean_over_its_characters():
 
 # %% ../book/07_gpt/own_text.ipynb #e6a4c9dc
 def test_eval_prints_the_loss_of_the_text():
-    with desk(rhyme=RHYME, one="o"):
-        call("train", "rhyme.txt", *TINY, "-q")
+    with trained():
         status, out, err = call("eval", "text.safetensors", "rhyme.txt")
         model, tokenizer = load_model("text.safetensors")
-        loss = text_loss(model, torch.tensor(tokenizer.encode(RHYME)))
-        assert (status, err) == (0, "") and out.splitlines() == [
-            f"rhyme.txt: {len(RHYME):,} characters",
-            f"loss {loss:.4f}, perplexity {math.exp(loss):.2f}, "
-            f"{loss / math.log(2):.3f} bits per character"]
-        assert call("eval", "text.safetensors", "one.txt")[0] == 1
+    loss = text_loss(model, torch.tensor(tokenizer.encode(RHYME)))
+    assert (status, err) == (0, "") and out.splitlines() == [
+        f"rhyme.txt: {len(RHYME):,} characters",
+        f"loss {loss:.4f}, perplexity {math.exp(loss):.2f}, "
+        f"{loss / math.log(2):.3f} bits per character"]
+
+# %% ../book/07_gpt/own_text.ipynb #fa8d600f
+def test_eval_needs_a_character_to_expect():
+    with trained(one="o"): assert call("eval", "text.safetensors", "one.txt")[0] == 1
 
 # %% ../book/07_gpt/own_text.ipynb #d30ed30e
 WRONG = {
@@ -255,11 +398,19 @@ WRONG = {
     ("train", "empty.txt"): (1, "empty.txt is empty"),
     ("train", "latin.txt"): (1, "latin.txt is not a text file in UTF-8 (byte 2)"),
     ("train", "short.txt"): (1, "has 5 characters, and a context of 64 with what follows needs 65"),
-    ("train", "rhyme.txt", "--heads", "3"): (2, "128 numbers cannot be shared out to 3 heads"),
+}
+
+# %% ../book/07_gpt/own_text.ipynb #606b2cbf
+WRONG |= {
     ("train", "rhyme.txt", "--out", "no/m"): (1, "--out no/m: there is no folder no"),
     ("train", "rhyme.txt", "--out", "rhyme.txt"): (1, "rhyme.txt is there already and is no model"),
     ("train", "rhyme.txt", "--out", "m"): (1, "--resume continues it, --force replaces it"),
     ("train", "rhyme.txt", "--out", "gone", "--resume"): (1, "gone: there is no such file"),
+}
+
+# %% ../book/07_gpt/own_text.ipynb #6be0ce1c
+WRONG |= {
+    ("train", "rhyme.txt", "--heads", "3"): (2, "128 numbers cannot be shared out to 3 heads"),
     ("train", "rhyme.txt", "--steps", "0"): (2, "--steps must be a whole number from 1"),
     ("train", "rhyme.txt", "--steps", "999999999999"): (2, "--steps"),
     ("train", "rhyme.txt", "--layers", "1000000"): (2, "--layers"),
@@ -268,21 +419,34 @@ WRONG = {
     ("train", "rhyme.txt", "--lr", "nan"): (2, "'--lr': it must be a finite number, not nan"),
     ("train", "rhyme.txt", "--dropout", "1"): (2, "--dropout must be at least 0 and below 1"),
     ("train",): (2, "Missing argument"),
+}
+
+# %% ../book/07_gpt/own_text.ipynb #59e58ac7
+WRONG |= {
     ("sample", "rhyme.txt"): (1, "rhyme.txt is damaged, or no safetensors file"),
     ("sample", "cut"): (1, "cut is damaged, or no safetensors file"),
     ("sample", "."): (1, ". is a folder, not a model"),
     ("sample", "gone"): (1, "gone: there is no such file"),
+}
+
+# %% ../book/07_gpt/own_text.ipynb #8eb22149
+WRONG |= {
     ("sample", "m", "--prompt", "zoë"): (1, "--prompt: the model does not know the character 'z'"),
     ("sample", "m", "--stop", "ab"): (1, "--stop takes one character"),
     ("sample", "m", "--temperature", "-1"): (2, "--temperature"),
     ("sample", "m", "--temperature", "nan"): (2, "--temperature"),
     ("sample", "m", "--top-p", "0"): (1, "top_p must be above 0"),
     ("sample", "m", "--top-k", "0"): (2, "--top-k"),
+}
+
+# %% ../book/07_gpt/own_text.ipynb #25ff5cbc
+WRONG |= {
     ("eval", "m", "latin.txt"): (1, "latin.txt is not a text file in UTF-8"),
     ("eval", "m", "greek.txt"): (1, "does not know the character 'Κ' (U+039A, line 2)"),
     ("eval", "m"): (2, "Missing argument"),
 }
 
+# %% ../book/07_gpt/own_text.ipynb #90115139
 @contextmanager
 def trouble():
     "A desk with a model and with files that are wrong in several ways."
@@ -294,14 +458,18 @@ def trouble():
         yield at
 
 # %% ../book/07_gpt/own_text.ipynb #8dc5bb62
-def test_every_mistake_is_one_line_and_leaves_no_file():
+def test_every_mistake_is_answered_in_one_line_within_seconds():
+    with trouble():
+        for args, (status, said) in WRONG.items():
+            began, err = perf_counter(), complaint(call(*args), status)
+            assert said in err and err.startswith("zth"), (args, err)
+            assert perf_counter() - began < 5, args
+
+# %% ../book/07_gpt/own_text.ipynb #80844ee7
+def test_a_mistake_leaves_every_file_as_it_was():
     with trouble() as at:
         before = {p.name: p.read_bytes() for p in at.iterdir()}
-        for args, (status, said) in WRONG.items():
-            start = perf_counter()
-            got, out, err = call(*args)
-            assert (got, out) == (status, "") and said in err, (args, got, err)
-            assert err.count("\n") == 1 and err.startswith("zth") and perf_counter() - start < 5, err
+        for args in WRONG: call(*args)
         assert {p.name: p.read_bytes() for p in at.iterdir()} == before
 
 # %% ../book/07_gpt/own_text.ipynb #069ff5cf
@@ -313,15 +481,20 @@ def test_a_step_size_too_large_is_one_line():
         assert all(p.isfinite().all() for p in load_model("text.safetensors")[0].parameters())
 
 # %% ../book/07_gpt/own_text.ipynb #802fb22c
-def test_the_commands_load_no_other_chapter_and_their_help_has_the_defaults():
+def test_the_commands_load_no_other_chapter():
     code = """import atexit, sys; from zth.cli import main
 atexit.register(lambda: print(*sys.modules)); main()"""
     done = subprocess.run([sys.executable, "-c", code, "text", "train", "--help"], text=True,
-                          capture_output=True, timeout=120, env={**os.environ, "COLUMNS": "100"})
-    *lines, loaded = done.stdout.splitlines()
+                          capture_output=True, timeout=120)
+    loaded = done.stdout.splitlines()[-1].split()
+    assert done.returncode == 0 and "zth.gpt.own_text" in loaded and "matplotlib" not in loaded
     others = {f"zth.{name}" for name in "micrograd bigram mlp batchnorm backprop wavenet names".split()}
-    assert done.returncode == 0 and "zth.gpt.own_text" in loaded.split()
-    assert not {*others, "matplotlib"} & {*loaded.split()}
-    flat = " ".join(" ".join(lines).split())
+    assert not others & {*loaded}
+
+# %% ../book/07_gpt/own_text.ipynb #6737b314
+def test_the_help_has_the_options_and_their_defaults():
+    with mock.patch.dict(os.environ, COLUMNS="100"): status, out, err = call("train", "--help")
+    assert (status, err) == (0, "")
+    flat = " ".join(out.split())
     for said in ("The longest context (64).", "Updates of the weights (2000).", "(0.001).", "--eval-every"):
         assert said in flat, flat

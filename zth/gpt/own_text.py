@@ -13,13 +13,16 @@ from typing import Annotated
 import torch
 import typer
 
-from ..files import read_text
+# %% ../../book/07_gpt/own_text.ipynb #32992756
 from .checkpoint import Checkpoint
 from .fast import faster, keep_memory
 from .model import GPTConfig, GPTLanguageModel, gpt_size
 from .sampling import stream
 from .text import CharTokenizer, split_text
 from .training import TrainConfig, train
+
+# %% ../../book/07_gpt/own_text.ipynb #12ca282c
+from ..files import read_text
 from ..terminal import CommandError, Report, Stopped, check_file, check_out, counted, echo
 from ..terminal import enough_memory, one_line, options_from
 
@@ -81,6 +84,7 @@ sizes = options_from(SMALL, block=("block_size", 2**20), layers=("n_layer", 1000
 plan = options_from(TrainConfig(), steps=("steps", 10**9), batch=("batch_size", 2**16), lr="lr",
                     eval_every=("eval_every", 10**9))
 
+# %% ../../book/07_gpt/own_text.ipynb #6d3793e4
 def _new_run(options, vocab_size):
     "Sizes and training of a new model."
     run = plan.make(options)
@@ -111,6 +115,8 @@ File = Annotated[Path, typer.Argument(metavar="FILE", help="A text in UTF-8.")]
 Out = Annotated[Path, typer.Option(metavar="FILE", help="Where the model goes.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Continue the run in --out.")]
 Force = Annotated[bool, typer.Option("--force", help="Replace a model that is there.")]
+
+# %% ../../book/07_gpt/own_text.ipynb #333d7e08
 Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Of all randomness.")]
 NewSeed = Annotated[int | None, typer.Option(min=0, max=2**63 - 1, show_default=False,
                                              help="Of all randomness (1337).")]
@@ -125,6 +131,7 @@ class _Rows:
         self.seen = True  # and it is saved: `train` logs a row after that
         self.say(f"step {step:,}: train {train:.4f}" + ("" if val is None else f", val {val:.4f}"))
 
+# %% ../../book/07_gpt/own_text.ipynb #9253df9b
 def _describe(text, parts, path, model):
     "Say what is about to be trained on what."
     kinds = counted(len(set(text)), "different character")
@@ -183,12 +190,14 @@ def _trained(model, parts, run, rng, out, rows, quiet, saved, tokenizer):
 Model = Annotated[Path, typer.Argument(help="A file that 'zth text train' has written.")]
 Count = Annotated[int, typer.Option("-n", "--number", min=0, help="How many characters.")]
 Prompt = Annotated[str, typer.Option(help="What the text begins with.")]
+Stop = Annotated[str | None, typer.Option(help="A character that ends the text.")]
+
+# %% ../../book/07_gpt/own_text.ipynb #6f472edc
 Temperature = Annotated[float, typer.Option(min=0, help="Below 1 more cautious, 0: the likeliest.")]
 TopK = Annotated[int | None, typer.Option(
     min=1, max=2**31 - 1, help="Choose among so many of the likeliest.")]
 TopP = Annotated[float | None, typer.Option(
     min=0, max=1, help="Choose among the likeliest that have this share together.")]
-Stop = Annotated[str | None, typer.Option(help="A character that ends the text.")]
 
 # %% ../../book/07_gpt/own_text.ipynb #532d67e0
 @app.command("sample")
