@@ -19,7 +19,10 @@ def test_links_lead_from_their_parts():
     made_ = gpt_diagram(links={"attention": "self_attention.html", "head": 'a"b.html'}, text="<&")
     links_ = parseString(made_.svg).getElementsByTagName("a")
     assert [a.getAttribute("href") for a in links_] == ["self_attention.html", 'a"b.html']
-    assert all(a.getAttribute("aria-label") for a in links_) and 'role="img"' not in made_.svg
+    assert 'role="img"' not in made_.svg
+    def named_(a): return bool(a.getElementsByTagName("text")) != bool(a.getAttribute("aria-label"))
+    every_ = parseString(gpt_diagram(links=dict.fromkeys(PARTS, "x.html")).svg)
+    assert all(map(named_, every_.getElementsByTagName("a"))) and len(PARTS) == 8
 
 # %% ../book/appendix/diagram.ipynb #10562ef9
 import pytest

@@ -102,8 +102,9 @@ def gpt_diagram(
     for part, drawn in _pieces(text, block):
         group = f'<g class="{"lit" if part in lit else "part"}">{drawn}</g>'
         if part in links:
-            label = escape(f"{part}: {PARTS[part]}")
-            group = f'<a href="{escape(links[part])}" aria-label="{label}">{group}</a>'
+            # boxes are named by their words; a plus has none
+            name = "" if "<text" in drawn else f' aria-label="{escape(PARTS[part])}"'
+            group = f'<a href="{escape(links[part])}"{name}>{group}</a>'
         body.append(group)
     about = "A GPT, from top to bottom: " + "; ".join(PARTS.values())
     role = "group" if links else "img"  # an image has no links inside
