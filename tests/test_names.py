@@ -21,9 +21,8 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from zth.bigram import BigramCounts, TrigramCounts
+from zth.bigram import BigramCounts
 from zth.terminal import CommandError
-from zth.wavenet import GRUModel
 from zth.words import MODELS, draw_words, options_of, read_words, split_parts, train_words
 from zth.words import vocabulary
 
@@ -67,7 +66,7 @@ def test_the_place_of_the_model_is_checked():
             assert (status, printed) == (1, "") and err.startswith(f"zth: --out {out}") and said in err
         assert Path("m").read_bytes() == before and len(list(at.iterdir())) == 2
         assert call("train", "w.txt", "--out", "m", "--force", "--model", "trigram", "-q") == (0, "", "")
-        assert type(load_model("m")) is TrigramCounts
+        assert type(load_model("m")).__name__ == "TrigramCounts"
 
 # %% ../book/appendix/names.ipynb #919a8b5c
 def test_room_for_a_network_is_asked_for_before_it_is_trained():
@@ -434,11 +433,11 @@ def test_output_that_fails_costs_no_model():
     with desk(emoji="😀😃\n😃😀\n😀\n") as at:
         args = ("train", "emoji.txt", "--model", "bigram", "--out")
         assert program(*args, "pipe", stdout=closed)[::2] == (0, b"")
-        assert type(load_model("pipe")) is BigramCounts
+        assert type(load_model("pipe")).__name__ == "BigramCounts"
         if Path("/dev/full").exists():
             with open("/dev/full", "wb") as full: status, _, err = program(*args, "full", stdout=full)
             assert (status, err) == (1, b"zth: standard output: No space left on device\n")
-            assert type(load_model("full")) is BigramCounts
+            assert type(load_model("full")).__name__ == "BigramCounts"
         status, out, err = program("sample", "pipe", "-n", "3", PYTHONUTF8="0", PYTHONIOENCODING="cp1252")
         assert (status, err) == (0, b"") and len(out.split()) == 3 and set(out) <= set(b"?\r\n")
     os.close(closed)
@@ -456,7 +455,7 @@ def test_a_signal_ends_a_training_and_keeps_the_best_model():
             going.send_signal(signal.SIGTERM)
             out, err = going.communicate(timeout=120)
             assert (going.returncode, err) == (0, b"") and b"stopped after " in out, (out, err)
-            assert type(load_model("m")) is GRUModel and len(list(at.iterdir())) == 2
+            assert type(load_model("m")).__name__ == "GRUModel" and len(list(at.iterdir())) == 2
 
 # %% ../book/appendix/names.ipynb #f93c4274
 def test_the_help_names_the_models_and_their_defaults():
