@@ -135,7 +135,8 @@ def test_expect_tensor_looks_at_the_type_the_shape_and_the_dtype():
                        (dict(got=x, shape=(3, 2)), r"^expected the shape \(3, 2\), got \(2, 3\)$"),
                        (dict(got=x, shape=()), r"expected the shape \(\), got \(2, 3\)"),
                        (dict(got=x, dtype=torch.int64), "^expected torch.int64, got torch.float32$"),
-                       (dict(got=x, dtype=(torch.int64, torch.int32), name="n"), "^n: .* or torch.int32")):
+                       (dict(got=x, dtype=(torch.int64, torch.int32), name="n"),
+                        "^n: .* or torch.int32")):
         with pytest.raises(AssertionError, match=why): expect_tensor(**wrong)
 
 # %% ../book/appendix/check.ipynb #f8de0aae
@@ -145,7 +146,8 @@ def test_expect_answers_names_the_key_and_gives_its_hint():
     right = dict(n=27, shape=(2, 3), loss=3.3, exact=0.5, word="tanh")
     expect_answers(right, hints)
     expect_answers({**right, "n": 27.0, "shape": [2, 3], "more": None}, hints)
-    for wrong, why in ((dict(n=28), "n: count"), (dict(n=27.001), "n: count"), (dict(n=None), "n is missing"),
+    for wrong, why in ((dict(n=28), "n: count"), (dict(n=27.001), "n: count"),
+                       (dict(n=None), "n is missing"),
                        (dict(shape=(3, 2)), "shape: rows first"), (dict(shape=6), "shape: rows first"),
                        (dict(loss=3.4), "loss: log"), (dict(loss=float("nan")), "loss: log"),
                        (dict(exact=0.501), "exact: half"), (dict(word="exp"), "word: which function"),

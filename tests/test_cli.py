@@ -123,9 +123,9 @@ for name in "lines prints works waits bug".split(): COMMANDS[name] = Entry(f"tri
 def failing(call, where, *args, **env):
     "Status and errors of a call of `zth` whose standard output is the file `where`."
     with open(where, "wb") as out:
-        done = subprocess.run([sys.executable, "-c", f"{FAILING}\nsys.argv[1:] = {call.split()}\nmain()"],
-                              stdout=out, stderr=subprocess.PIPE, text=True, timeout=60,
-                              env={**os.environ, **env})
+        program = f"{FAILING}\nsys.argv[1:] = {call.split()}\nmain()"
+        done = subprocess.run([sys.executable, "-c", program], stdout=out, stderr=subprocess.PIPE,
+                              text=True, timeout=60, env={**os.environ, **env})
     return done.returncode, done.stderr
 
 # %% ../book/appendix/cli.ipynb #e774699c
@@ -140,7 +140,8 @@ def test_a_full_disk_behind_the_output_is_one_line():
 
 # %% ../book/appendix/cli.ipynb #d411cb3a
 def test_a_closed_pipe_is_quiet():
-    for call_, status, said in [("lines", 1, ""), ("prints", 1, ""), ("works", 0, "the work is done\n")]:
+    for call_, status, said in [("lines", 1, ""), ("prints", 1, ""),
+                                ("works", 0, "the work is done\n")]:
         read, write = os.pipe()
         os.close(read)
         assert failing(call_, write) == (status, said), call_

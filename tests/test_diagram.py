@@ -31,4 +31,5 @@ from xml.dom.minidom import parseString
 # %% ../book/appendix/diagram.ipynb #1acb4d2a
 def test_a_part_that_does_not_exist_is_refused():
     for bad_ in (lambda: gpt_diagram("memory"), lambda: gpt_diagram(links={"eyes": "x"})):
-        with pytest.raises(ValueError, match="no part is called '(memory|eyes)'; there are tokens"): bad_()
+        with pytest.raises(ValueError, match="no part is called '(memory|eyes)'; there are tokens"):
+            bad_()

@@ -20,7 +20,6 @@ import pytest
 import safetensors
 import torch
 from safetensors.torch import save as safetensors_bytes
-import zth.files
 from zth.files import NewerFile, TensorFile, replacing, reserve, write_tensors
 
 # %% ../book/appendix/files.ipynb #cd03aa06
@@ -112,8 +111,8 @@ def test_folders_devices_and_protected_files_are_not_replaced():
         with pytest.raises(OSError, match=why): reserve(path, 1)
     from unittest.mock import patch
     path = old_file(tmp_path)
-    with patch.object(os, "access", lambda *_: False), pytest.raises(PermissionError, match="protected"):
-        with replacing(path): pass
+    with patch.object(os, "access", lambda *_: False):
+        with pytest.raises(PermissionError, match="protected"), replacing(path): pass
 
 # %% ../book/appendix/files.ipynb #b5f2569f
 def test_a_folder_that_is_read_only_is_named_with_the_file():
@@ -229,7 +228,8 @@ def test_a_file_that_is_cut_at_any_byte_is_refused():
     data = path.read_bytes()
     for n in range(len(data)):
         path.write_bytes(data[:n])
-        with pytest.raises(ValueError, match="f.st is damaged, or no safetensors file"): TensorFile(path)
+        with pytest.raises(ValueError, match="f.st is damaged, or no safetensors file"):
+            TensorFile(path)
     path.write_bytes(data + b"x")
     with pytest.raises(ValueError, match="f.st is damaged"): TensorFile(path)
 
@@ -242,14 +242,15 @@ def test_forged_metadata_is_refused_with_the_name_of_the_file():
              " " * (16 * 2**20 + 1): "more than 16,777,216 characters",
              "[]": "its metadata is no dict", '"k"': "its metadata is no dict", "": "is damaged",
              "{": "is damaged", '{"kind": "other"}': "not of the kind 'k'", "{}": "not of the kind 'k'",
-             '{"kind": ["k"]}': "not of the kind 'k'", '{"kind": "k", "version": "2"}': "its version is '2'",
+             '{"kind": ["k"]}': "not of the kind 'k'",
+             '{"kind": "k", "version": "2"}': "its version is '2'",
              '{"kind": "k", "version": true}': "its version is True",
              '{"kind": "k", "version": ' + "9" * 5000 + "}": "is damaged|newer",
              '{"kind": "k", "version": 2}': "written by a newer zth: its format is 2"}
     for meta, why in wrong.items():
         with pytest.raises(ValueError, match=f"^{tmp_path}/f.st .*({why})"):
             TensorFile(forged(tmp_path, meta), "k")
-    for text in ("[" * 1000, "\"" + "[" * 1000, "\\\"{" * 1000):  # brackets and quotes inside of a string
+    for text in ("[" * 1000, "\"" + "[" * 1000, "\\\"{" * 1000):  # brackets and quotes in a string
         meta = json.dumps({"kind": "k", "x": text})
         assert TensorFile(forged(tmp_path, meta), "k").meta["x"] == text
     with pytest.raises(NewerFile, match="newer zth"): TensorFile(forged(tmp_path, '{"version": 2}'))
@@ -270,7 +271,8 @@ def test_headers_that_promise_what_is_not_there_are_refused():
         path.write_bytes(struct.pack("<Q", length) + b"{}")
         with pytest.raises(ValueError, match="f.st is damaged"): TensorFile(path)
     odd = b'{"W":{"dtype":"F8_E5M2","shape":[3],"data_offsets":[0,3]}}'
-    with pytest.raises(ValueError, match="numbers of the type F8_E5M2"): TensorFile(header(odd, bytes(3)))
+    with pytest.raises(ValueError, match="numbers of the type F8_E5M2"):
+        TensorFile(header(odd, bytes(3)))
 
 # %% ../book/appendix/files.ipynb #d0b05980
 def test_what_is_no_file_is_refused_at_once():

@@ -8,8 +8,9 @@ from zth.gpt import *
 # %% ../book/07_gpt/index.ipynb #798cd473
 from importlib import import_module
 import zth.gpt
-pages_ = "text averaging self_attention layers model inside sampling checkpoint training fast assistants"
-known_ = {n for p in pages_.split() for n in import_module(f"zth.gpt.{p}").__all__}
+pages_ = """text averaging self_attention layers model inside sampling checkpoint training fast
+assistants""".split()
+known_ = {n for p in pages_ for n in import_module(f"zth.gpt.{p}").__all__}
 
 # %% ../book/07_gpt/index.ipynb #06268922
 def test_the_package_holds_the_library_and_nothing_else():
@@ -23,9 +24,9 @@ def test_only_inner_names_of_the_pages_are_left_out():
 
 # %% ../book/07_gpt/index.ipynb #369ff730
 def test_names_of_the_first_edition_are_still_here():
-    old_ = """CharTokenizer split_text get_batch LanguageModel BigramLanguageModel estimate_loss avg_loops
-averaging_weights avg_matmul avg_softmax TokenModel attention_single attention causal_mask Head
-MultiHeadAttention FeedForward LayerNorm1d CausalSelfAttention Block GPTConfig GPTLanguageModel
+    old_ = """CharTokenizer split_text get_batch LanguageModel BigramLanguageModel estimate_loss
+avg_loops averaging_weights avg_matmul avg_softmax TokenModel attention_single attention causal_mask
+Head MultiHeadAttention FeedForward LayerNorm1d CausalSelfAttention Block GPTConfig GPTLanguageModel
 attention_maps stream_states stream_norms next_probs next_token KVCache writing_flops TrainConfig
 learning_rate make_optimizer train_step save_model load_model faster train step_flops FastLinear
 keep_memory FastDropout FastAttention FAST gpt_size ranking_loss""".split()

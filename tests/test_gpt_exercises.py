@@ -125,7 +125,8 @@ def test_check_batched_heads_refuses():
     said_ = refuses_stub_(check_batched_heads, {
         "None": None, "the list": Lazy_, "by C": batched_(scale=True), "no mask": batched_(mask=False),
         "mixed": batched_(mixed=True), "view": batched_(turned=True), "the end": batched_(ends=True),
-        "more": batched_(split=True), "a bias": batched_(bias=True), "nothing": batched_(none=True), "no module": lambda heads: heads(
+        "more": batched_(split=True), "a bias": batched_(bias=True), "nothing": batched_(none=True),
+        "no module": lambda heads: heads(
             torch.zeros(1, 1, heads.proj.out_features, dtype=torch.float64))})
     assert "parameters, and the list" in said_["a bias"]
     assert "keeps the old heads" in said_["the list"] and "which head" in said_["the end"]

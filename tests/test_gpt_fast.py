@@ -13,7 +13,6 @@ import sys
 import tempfile
 import unittest.mock
 
-import pytest
 import torch
 import torch.nn as nn
 from zth.check import same

@@ -6,7 +6,6 @@ import pytest
 from zth.gpt.inside import *
 
 # %% ../book/07_gpt/inside.ipynb #1fda191b
-import pytest
 import torch
 from zth.check import same
 from zth.gpt.model import GPTConfig, GPTLanguageModel

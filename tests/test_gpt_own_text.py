@@ -496,5 +496,6 @@ def test_the_help_has_the_options_and_their_defaults():
     with mock.patch.dict(os.environ, COLUMNS="100"): status, out, err = call("train", "--help")
     assert (status, err) == (0, "")
     flat = " ".join(out.split())
-    for said in ("The longest context (64).", "Updates of the weights (2000).", "(0.001).", "--eval-every"):
+    for said in ("The longest context (64).", "Updates of the weights (2000).", "(0.001).",
+                 "--eval-every"):
         assert said in flat, flat

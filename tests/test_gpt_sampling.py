@@ -82,7 +82,7 @@ def test_logits_that_are_no_numbers_are_refused():
     for odd_ in (math.nan, math.inf):
         with pytest.raises(ValueError, match="nan or infinity"):
             next_token(torch.tensor([[0.0, odd_]]))
-    assert next_probs(torch.tensor([[0.0, -math.inf]])).tolist() == [[1.0, 0.0]]  # one that is ruled out
+    assert next_probs(torch.tensor([[0.0, -math.inf]])).tolist() == [[1.0, 0.0]]  # one is ruled out
 
 # %% ../book/07_gpt/sampling.ipynb #16bbb902
 def test_causal_switch_has_its_triangle_in_the_wrong_corner():
@@ -210,7 +210,8 @@ def test_a_cache_refuses_a_text_that_does_not_continue():
     memory_ = new_cache(model_, 1)
     read(model_, row_, memory_)
     for text_ in (row_, row_.expand(2, 3)):
-        with pytest.raises(ValueError, match="the cache has read 3 tokens"): read(model_, text_, memory_)
+        with pytest.raises(ValueError, match="the cache has read 3 tokens"):
+            read(model_, text_, memory_)
 
 # %% ../book/07_gpt/sampling.ipynb #b10d9585
 def test_a_model_with_other_parts_gets_no_cache():

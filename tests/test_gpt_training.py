@@ -76,9 +76,11 @@ def run_(path=None, stop_at=None, resume=None, drop=0.2, number=signal.SIGINT, t
 
 # %% ../book/07_gpt/training.ipynb #dc8842d4
 def test_settings_out_of_range_are_refused_by_name():
-    wrong_ = dict(steps=[0, 10**10, 2.0, True, "9"], batch_size=[0, -1], lr=[0, -1e-3, math.inf, math.nan],
-                  min_lr=[-1e-9, 0.1, math.nan], warmup=[-1, 0.5], schedule=["linear", None],
-                  betas=[(0.9,), (0.9, 1.0), (-0.1, 0.9), 0.9, ("a", "b")], weight_decay=[-0.1, math.inf],
+    wrong_ = dict(steps=[0, 10**10, 2.0, True, "9"], batch_size=[0, -1],
+                  lr=[0, -1e-3, math.inf, math.nan], min_lr=[-1e-9, 0.1, math.nan],
+                  warmup=[-1, 0.5], schedule=["linear", None],
+                  betas=[(0.9,), (0.9, 1.0), (-0.1, 0.9), 0.9, ("a", "b")],
+                  weight_decay=[-0.1, math.inf],
                   clip=[-1, math.nan, math.inf], eval_every=[0], eval_iters=[0])
     assert wrong_.keys() == asdict(TrainConfig()).keys()
     for name_, values_ in wrong_.items():

@@ -65,14 +65,15 @@ def test_the_place_of_the_model_is_checked():
             status, printed, err = call("train", "w.txt", "--out", out)
             assert (status, printed) == (1, "") and err.startswith(f"zth: --out {out}") and said in err
         assert Path("m").read_bytes() == before and len(list(at.iterdir())) == 2
-        assert call("train", "w.txt", "--out", "m", "--force", "--model", "trigram", "-q") == (0, "", "")
+        again = "train", "w.txt", "--out", "m", "--force", "--model", "trigram", "-q"
+        assert call(*again) == (0, "", "")
         assert type(load_model("m")).__name__ == "TrigramCounts"
 
 # %% ../book/appendix/names.ipynb #919a8b5c
 def test_room_for_a_network_is_asked_for_before_it_is_trained():
     import zth.names as module
     words, v = ISLANDS[:20], vocabulary(ISLANDS)
-    with desk() as at, mock.patch("zth.terminal.reserve") as asked:
+    with desk(), mock.patch("zth.terminal.reserve") as asked:
         for name, options in {"mlp": {"hidden": 9}, "gru": {"hidden": 9}, "bigram": {}}.items():
             module._prepare("m", False, words, name, v, options)
             model = train_words(words, name, v, **options, **{"steps": 1} if options else {})
@@ -82,7 +83,8 @@ def test_room_for_a_network_is_asked_for_before_it_is_trained():
         assert asked.call_args[0][1] == 1
         with pytest.raises(CommandError, match="would be too large"):
             module._prepare("m", False, words, "mlp", v, {"hidden": 10**9})
-        with mock.patch("zth.terminal.free_memory", lambda: 10**4), pytest.raises(CommandError, match="GB of"):
+        few = mock.patch("zth.terminal.free_memory", lambda: 10**4)
+        with few, pytest.raises(CommandError, match="GB of"):
             module._prepare("m", False, words, "gru", v, {})
 
 # %% ../book/appendix/names.ipynb #959604dd
@@ -372,16 +374,19 @@ def trouble():
 def test_numbers_that_are_too_large_are_refused_at_once():
     from time import perf_counter
     HUGE = {("--layers", 1_000_000, "--model", "transformer"): 2, ("--hidden", 1_000_000_000): 2,
-            ("--hidden", 1_000_000, "--embedding", 100): 1, ("--embedding", 1_000_000): 1, ("--steps", 999_999_999_999): 2,
+            ("--hidden", 1_000_000, "--embedding", 100): 1, ("--embedding", 1_000_000): 1,
+            ("--steps", 999_999_999_999): 2,
             ("--lr", -1): 2, ("--lr", "nan"): 2, ("--lr", "inf"): 2, ("--block", 10**15): 2,
-            ("--order", 10**9, "--model", "interpolated"): 2, ("--smoothing", "nan", "--model", "bigram"): 2,
+            ("--order", 10**9, "--model", "interpolated"): 2,
+            ("--smoothing", "nan", "--model", "bigram"): 2,
             ("--hidden", 1_000_000, "--model", "lstm"): 1, ("--batch", 10**9): 2, ("--seed", -1): 2,
             ("--heads", 10**9, "--model", "transformer"): 2}
     with desk(islands="\n".join(ISLANDS)) as at:
         for args, status in HUGE.items():
             start = perf_counter()
             got, out, err = call("train", "islands.txt", *args)
-            assert (got, out) == (status, "") and err.count("\n") == 1 and err.startswith("zth"), (args, err)
+            assert (got, out) == (status, "") and err.startswith("zth"), (args, err)
+            assert err.count("\n") == 1, (args, err)
             assert args[0] in err or "too large" in err and perf_counter() - start < 5, (args, err)
         assert [p.name for p in at.iterdir()] == ["islands.txt"]
 
@@ -430,7 +435,7 @@ def test_the_program_works_from_a_terminal():
 def test_output_that_fails_costs_no_model():
     read, closed = os.pipe()
     os.close(read)
-    with desk(emoji="😀😃\n😃😀\n😀\n") as at:
+    with desk(emoji="😀😃\n😃😀\n😀\n"):
         args = ("train", "emoji.txt", "--model", "bigram", "--out")
         assert program(*args, "pipe", stdout=closed)[::2] == (0, b"")
         assert type(load_model("pipe")).__name__ == "BigramCounts"
@@ -438,7 +443,8 @@ def test_output_that_fails_costs_no_model():
             with open("/dev/full", "wb") as full: status, _, err = program(*args, "full", stdout=full)
             assert (status, err) == (1, b"zth: standard output: No space left on device\n")
             assert type(load_model("full")).__name__ == "BigramCounts"
-        status, out, err = program("sample", "pipe", "-n", "3", PYTHONUTF8="0", PYTHONIOENCODING="cp1252")
+        narrow = dict(PYTHONUTF8="0", PYTHONIOENCODING="cp1252")
+        status, out, err = program("sample", "pipe", "-n", "3", **narrow)
         assert (status, err) == (0, b"") and len(out.split()) == 3 and set(out) <= set(b"?\r\n")
     os.close(closed)
 

@@ -296,7 +296,6 @@ def test_a_log_that_cannot_begin_says_so_in_a_line():
 @contextlib.contextmanager
 def a_package(**labs):
     "A package `tiny` in a folder of its own, with a lab for each dictionary of runs."
-    from zth.runs import Run  # noqa: F401
     with tempfile.TemporaryDirectory() as top, mock.patch.dict(sys.modules):
         Path(top, "tiny").mkdir()
         for name in ("__init__", *labs, "other"): Path(top, "tiny", f"{name}.py").touch()

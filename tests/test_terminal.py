@@ -80,13 +80,16 @@ def test_the_place_of_a_result_is_checked():
     with tempfile.TemporaryDirectory() as folder:
         at = Path(folder)
         Path(at, "m").write_text("model"), Path(at, "words").write_text("ada")
-        for out, said in {"no/m": f": there is no folder {at / 'no'}", ".": " is a folder; name a file in it",
+        for out, said in {"no/m": f": there is no folder {at / 'no'}",
+                          ".": " is a folder; name a file in it",
                           "words": " is there already and is no model; choose another name",
                           "m": " is there already: --force replaces it"}.items():
             assert refused(at / out) == f"--out {at / out}{said}"
         assert refused(at / "words", force=True) and refused(at / ("n" * 300)).endswith("too long")
-        for how in ({"force": True}, {"force": True, "nbytes": 99}): assert refused(at / "m", **how) is None
-        assert refused(at / "m", other="--more adds to it, ").endswith(": --more adds to it, --force replaces it")
+        for how in ({"force": True}, {"force": True, "nbytes": 99}):
+            assert refused(at / "m", **how) is None
+        said = refused(at / "m", other="--more adds to it, ")
+        assert said.endswith(": --more adds to it, --force replaces it")
         assert refused(at / ("n" * 250)) is None
         asked = mock.Mock(side_effect=FULL)
         with mock.patch.dict(check_out.__globals__, reserve=asked):
@@ -99,7 +102,8 @@ def test_what_needs_too_much_memory_is_refused():
                                 (9, MemoryError(), "there is not enough memory: choose smaller sizes"),
                                 (9, RuntimeError("can't allocate memory"), "not enough memory")]:
         try:
-            with mock.patch("zth.terminal.free_memory", lambda: 10**9), enough_memory(nbytes): raise error
+            few = mock.patch("zth.terminal.free_memory", lambda: 10**9)
+            with few, enough_memory(nbytes): raise error
         except CommandError as e: assert said in str(e), e
         else: raise AssertionError
     try:
@@ -128,7 +132,8 @@ def root(): "Cakes."
 
 @app.command()
 @OPTIONS
-def cake(name: str, **options): echo(f"{name}: {OPTIONS.make(options)}, given {OPTIONS.given(options)}")
+def cake(name: str, **options):
+    echo(f"{name}: {OPTIONS.make(options)}, given {OPTIONS.given(options)}")
 '''
 
 def bake(*args):
@@ -151,7 +156,8 @@ def test_options_come_from_a_dataclass():
     assert bake("a") == (0, "a: Cake(tiers=2, n_egg=6, sugar=0.25), given {}\n", "")
     assert "Cake(tiers=3, n_egg=9, sugar=0.25), given {'tiers': 3, 'n_egg': 9}" in bake(
         "a", "--tiers", "3", "--eggs", "9")[1]
-    for args, said in [(["--tiers", "7"], "--eggs must be at least 7"), (["--tiers", "10"], "for '--tiers'"),
+    for args, said in [(["--tiers", "7"], "--eggs must be at least 7"),
+                       (["--tiers", "10"], "for '--tiers'"),
                        (["--sugar", "nan"], "'--sugar': it must be a finite number, not nan")]:
         status, out, err = bake("a", *args)
         assert (status, out) == (2, "") and said in err, err

@@ -64,8 +64,9 @@ def _pieces(text, block):
     yield "embeddings", (_arrow(X, 87, X, 106) + _box(X, 121, "token embedding") + _arrow(
         X, 136, X, 156) + _box(R, 167, "position embedding") + _arrow(R - 84, 167, X + 12, 167)
         + _plus(X, 167))
-    for y, part, name in ((222, "attention", "self-attention"), (340, "feed-forward", "feed-forward")):
+    for y, name in ((222, "self-attention"), (340, "feed-forward")):
         yield "norm", _arrow(X, y, R - 84, y) + _box(R, y, "layer norm")
+        part = name.removeprefix("self-")
         yield part, _arrow(R, y + 15, R, y + 41) + _box(R, y + 56, name)
         yield "residual", _arrow(R - 84, y + 56, X + 12, y + 56) + _plus(X, y + 56)
     yield "", (f'<path class="frame" d="M16 194H350V424H16Z"/>'

@@ -45,7 +45,7 @@ def whole(
     value,  # a whole number, of Python, NumPy or PyTorch
     least: int = 1,  # the smallest that is allowed
 ) -> int:
-    "A whole number as an `int`; anything else, or one that is too small, is an error that names it."
+    "A whole number as an `int`; anything else, or one too small, is an error that names it."
     try: value = operator.index(value)
     except TypeError: raise ValueError(f"{name} must be a whole number, not {value!r}") from None
     if value < least: raise ValueError(f"{name} must be at least {least}, not {value}")

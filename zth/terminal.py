@@ -171,10 +171,11 @@ class options_from:
         with suppress(OSError, TypeError): source = inspect.getsource(type(self.base))
         said = re.search(rf"^\s+{field}\s*:.*?#\s*(.+?)\s*$", source, re.M)
         text = f"{said[1] if said else field} ({getattr(self.base, field)})."
-        how = typer.Option(help=text[:1].upper() + text[1:], show_default=False, max=self.most[option],
-                           callback=_finite)
+        how = typer.Option(help=text[:1].upper() + text[1:], show_default=False,
+                           max=self.most[option], callback=_finite)
         hint = Annotated[get_type_hints(type(self.base))[field] | None, how]
-        return inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=hint)
+        kind = inspect.Parameter.KEYWORD_ONLY
+        return inspect.Parameter(option, kind, default=None, annotation=hint)
 
     def __call__(self, command):
         "Give the options to a command, which takes them as `**options`."

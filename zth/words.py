@@ -146,7 +146,8 @@ def describe(
     lines.append(", ".join(f"{part}: {len(w):,}" for part, w in parts.items()))
     seen, aside = set(parts["train"]), [*parts["dev"], *parts["test"]]
     if n := sum(w in seen for w in aside):
-        lines.append(f"{n:,} of {counted(len(aside), 'word')} set aside occur in the training part, too")
+        of = counted(len(aside), "word")
+        lines.append(f"{n:,} of {of} set aside occur in the training part, too")
     return lines
 
 # %% ../book/appendix/words.ipynb #23b615a3

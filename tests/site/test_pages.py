@@ -285,7 +285,8 @@ def test_pages_of_a_chapter_are_numbered_in_order(site):
         for doc in pages:
             numbers = site[doc].article.select("h2 .section-number, h3 .section-number")
             assert not numbers, f"{doc}: a section has a number, and pages are short"
-        captions = [c.get_text().strip() for doc in pages for c in site[doc].article.select("figcaption")]
+        found = (site[doc].article.select("figcaption") for doc in pages)
+        captions = [c.get_text().strip() for on_page in found for c in on_page]
         figures = [re.match(r"Fig\. (\d+)\.(\d+)", text) for text in captions]
         assert [(f[1], int(f[2])) for f in figures] == [
             (chapter, i) for i in range(1, len(figures) + 1)]

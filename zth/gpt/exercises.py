@@ -14,7 +14,6 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from ..check import agree, checker, expect, expect_answers, expect_tensor
 
 # %% ../../book/07_gpt/exercises.ipynb #44a39831
-from .text import CharTokenizer
 from .layers import Head, MultiHeadAttention
 from .lab_adder import CALCULATOR, equations, number_pairs
 
@@ -72,8 +71,8 @@ def check_other_half(answers):  # dict with visible, floor and strict
     expect(isinstance(answers, dict), f"expected a dict, got {type(answers).__name__}")
     for key in ("visible", "floor", "strict"):
         expect(answers.get(key) is not None, f"{key} is missing")
-    expect_answers(answers, dict(visible=(
-        7, "the target of position t is the token at position t + 1. Does every position have one?")))
+    expect_answers(answers, dict(visible=(7, "the target of position t is the token at "
+                                          "position t + 1. Does every position have one?")))
     expect(callable(answers["floor"]), "floor: a function of b")
     for b in (2.5, 4.0):
         agree(float(answers["floor"](b)), b / 8,
@@ -94,7 +93,7 @@ def check_batched_heads(Batched):  # class: made of a MultiHeadAttention, called
         with torch.no_grad():  # sharp attention, so that every scale shows
             for head in heads.heads: head.query.weight *= 4; head.key.weight *= 4
         mine = Batched(heads)
-        expect(isinstance(mine, nn.Module), lambda: f"expected a module, got {type(mine).__name__}")
+        expect(isinstance(mine, nn.Module), f"expected a module, got {type(mine).__name__}")
         kept = [m for m in mine.modules() if isinstance(m, (Head, MultiHeadAttention))]
         expect(not kept, "it keeps the old heads: it should have matrices for all of them")
         matrices = [p for p in mine.parameters() if p.dim() > 1]
@@ -107,7 +106,8 @@ def check_batched_heads(Batched):  # class: made of a MultiHeadAttention, called
         if T == 1: hint = "a single token sees itself: values and projection"
         elif H == 1: hint = "one head: mask, scale by the root of the head size, softmax over keys"
         else: hint = "which numbers belong to which head, after the products and at the end?"
-        agree(got.detach(), right.detach(), f"{H} heads, {T} of {block} positions: {hint}", tol=1e-5)
+        where = f"{H} heads, {T} of {block} positions"
+        agree(got.detach(), right.detach(), f"{where}: {hint}", tol=1e-5)
         got.square().sum().backward()
         expect(all(p.grad is not None for p in matrices),
                "a matrix gets no gradient: is it copied at every call, or detached?")
@@ -122,7 +122,7 @@ def check_sums_as_text(task):  # function of a, b (B,) and digits: x and y, (B, 
         expect(isinstance(got, (tuple, list)) and len(got) == 2, "expected x and y")
         for name, t in zip("xy", got):
             expect_tensor(t, name=name)
-            expect(t.shape == (4, rows.shape[1] - 1), lambda: f"{name}: the shape {tuple(t.shape)}; "
+            expect(t.shape == (4, rows.shape[1] - 1), f"{name}: the shape {tuple(t.shape)}; "
                    f"a row of {digits} digits has {rows.shape[1]} tokens, and one less go in")
             expect_tensor(t, dtype=torch.int64, name=name)
         x, y = got
@@ -188,7 +188,8 @@ def check_near(near):  # function of q (B, T, d) and k (B, S, d) that gives (B, 
         got = near(q.clone(), k.clone())
         expect_tensor(got, (B, T, S))
         expect((got <= 1e-9).all(), "a negative distance is never above zero")
-        agree(got, -torch.cdist(q, k) ** 2, "squared, and negative; queries are rows, keys are columns")
+        agree(got, -torch.cdist(q, k) ** 2,
+              "squared, and negative; queries are rows, keys are columns")
     wide = torch.empty(1, 4000, 64, device="meta")  # has a shape, and no numbers
     with _Largest() as seen: near(wide, wide)
     expect(seen.most <= 2 * 4000**2, "a tensor with B * T * S * d numbers is made on the way")
@@ -237,9 +238,9 @@ def check_copy_weights(copy_weights):  # function of ids (B, T) int64 that gives
         (B, T), got = ids.shape, copy_weights(ids.clone())
         expect_tensor(got, (B, T, T))
         expect(got.is_floating_point(), f"expected floating point, got {got.dtype}")
-        expect(not got.isnan().any(), "there are entries that are not numbers: a row with no match?")
-        agree(got.double().sum(-1), torch.ones(B, T).double(), "the weights of a position sum to one",
-              1e-5)
+        expect(not got.isnan().any(), "some entries are not numbers: a row with no match?")
+        agree(got.double().sum(-1), torch.ones(B, T).double(),
+              "the weights of a position sum to one", 1e-5)
         expect((got.triu(1) == 0).all(), "a position sees ahead")
         for b, t in ((b, t) for b in range(B) for t in range(T)):
             where = [s for s in range(1, t + 1) if ids[b, s - 1] == ids[b, t]]

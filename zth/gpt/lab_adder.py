@@ -141,4 +141,5 @@ def adder_run(log, text, steps, seed, seeds=2, digits=3, config=ADDER_TRAINING):
     log.row(kind="calculator", seed=seed, **seen[-1])
 
 # %% ../../book/07_gpt/lab_adder.ipynb #b5a3c00a
-RUNS = {"adder": Run(adder_run, steps=2000, help="sums in two orders of the digits, two seeds, and a calculator")}
+RUNS = {"adder": Run(adder_run, steps=2000,
+                     help="sums in two orders of the digits, two seeds, and a calculator")}

@@ -8,6 +8,7 @@ __all__ = ['SCORES', 'RUNS', 'SquaredReLU', 'rotate_positions', 'distance_scores
 
 # %% ../../book/07_gpt/lab_features.ipynb #4acdd594
 import math
+from itertools import product
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
@@ -140,7 +141,7 @@ def feature_run(log, text, steps, seed, seeds=4, sizes=SMALL):
     known, parts = text_and_parts(text)
     counted = counted_bigram_loss(parts["train"], parts["val"], known.vocab_size)
     log.row(kind="bigram", val=counted, steps=steps)
-    for k, name in ((k, n) for k in range(seed, seed + seeds) for n in ("", "squared ReLU", *SCORES)):
+    for k, name in product(range(seed, seed + seeds), ("", "squared ReLU", *SCORES)):
         if k >= seed + 2 and name in list(SCORES)[1:]: continue  # two seeds for the other scores
         losses, trained = train_feature(name, parts, known.vocab_size, steps, k, sizes)
         val = losses.mean().item() if losses.isfinite().all() else None
@@ -151,4 +152,5 @@ def feature_run(log, text, steps, seed, seeds=4, sizes=SMALL):
         log.row(kind="copy", layers=layers, seed=k, losses=losses)
 
 # %% ../../book/07_gpt/lab_features.ipynb #b5a5c01a
-RUNS = {"feature": Run(feature_run, steps=1500, help="five changes of the model, up to four seeds, and copying")}
+RUNS = {"feature": Run(feature_run, steps=1500,
+                       help="five changes of the model, up to four seeds, and copying")}

@@ -81,4 +81,5 @@ def finetune_run(log, text, steps, seed, seeds=3, prose=None, sizes=SMALL):
             log.row(kind="end", name=name, seed=k, steps=n, lr=lr, val=val(model))
 
 # %% ../../book/07_gpt/lab_finetune.ipynb #b5a4c013
-RUNS = {"finetune": Run(finetune_run, steps=1000, help="pretrain on Python's prose, then the text; three seeds")}
+RUNS = {"finetune": Run(finetune_run, steps=1000,
+                        help="pretrain on Python's prose, then the text; three seeds")}

@@ -88,7 +88,8 @@ plan = options_from(TrainConfig(), steps=("steps", 10**9), batch=("batch_size", 
 def _new_run(options, vocab_size):
     "Sizes and training of a new model."
     run = plan.make(options)
-    return sizes.make(options, vocab_size=vocab_size), replace(run, warmup=min(100, run.steps // 10))
+    run = replace(run, warmup=min(100, run.steps // 10))
+    return sizes.make(options, vocab_size=vocab_size), run
 
 # %% ../../book/07_gpt/own_text.ipynb #235729e1
 def _old_run(options, saved):
@@ -180,7 +181,8 @@ def _trained(model, parts, run, rng, out, rows, quiet, saved, tokenizer):
     "Train, with errors in one line."
     try:
         with one_line(f"--out {out}"), enough_memory():
-            return train(model, parts, run, rng, out, rows, False if quiet else None, saved, tokenizer)
+            return train(model, parts, run, rng, out, rows, False if quiet else None, saved,
+                         tokenizer)
     except KeyboardInterrupt:
         left = "has the state of the last evaluation" if rows.seen else \
             "is as it was" if out.exists() else "is not written"

@@ -255,7 +255,8 @@ def train(
         if saved is not None:
             saved.restore(model, optimizer, rng)
         evaluate_if_due()
-        for step, loss in training_steps(model, draw, config, optimizer, step):
+        for count, loss in training_steps(model, draw, config, optimizer, step):
+            step = count  # what evaluate_if_due and save go by
             bar.update(loss)
             evaluate_if_due()
             if stop.heard: break
