@@ -64,7 +64,7 @@ class Reports:
         "Where a form is, with the page and perhaps the section filled in."
         page = f"{self.page}{'#' * bool(anchor)}{anchor})"
         filled = {"template": self.forms[kind]["file"], "page": page, "section": section}
-        return f"{self.new}?{urlencode({k: v for k, v in filled.items() if v})}"
+        return f"{self.new}?{urlencode({k: v for k, v in filled.items() if v}, safe='/:()')}"
 
 
 def words(html: str) -> str:
@@ -104,7 +104,7 @@ def buttons(reports: Reports | None, header: list[dict], editable: bool) -> None
                     {
                         "type": "link",
                         "url": reports.address(kind),
-                        "text": form["name"],
+                        "text": f"Report: {form['name'][0].lower()}{form['name'][1:]}",
                         "tooltip": form["about"],
                         "label": f"report-{kind}-button",
                     }
@@ -116,20 +116,29 @@ def buttons(reports: Reports | None, header: list[dict], editable: bool) -> None
         group["tooltip"] = "Source and reports of errors"
 
 
-def report(app: Sphinx, doc: str, templatename: str, context: dict, doctree) -> None:
-    "Adds the ways to report an error to a page that somebody wrote."
-    written = doc in app.env.found_docs and app.builder.format == "html"
-    reports = Reports(app, doc) if written else None
-    # an edit of a notebook would show its JSON, one of a page of the reference only a directive
-    made = str(context.get("page_source_suffix")) == ".ipynb" or doc.startswith("api/")
-    buttons(reports, context.get("header_buttons", []), editable=not made)
-    if not reports or doc == app.config.root_doc:
+def written(app: Sphinx, doc: str) -> bool:
+    "Whether somebody wrote a page; an index and the search have nothing to report."
+    return doc in app.env.found_docs and app.builder.format == "html"
+
+
+def report_places(app: Sphinx, doc: str, templatename: str, context: dict, doctree) -> None:
+    "Adds the links below headings, and what the list at the end of a page needs."
+    if not written(app, doc) or doc == app.config.root_doc:
         return
+    reports = Reports(app, doc)
     context["body"], sections = mark_sections(reports, context.get("body", ""))
     context["zth_report"] = {
         "sections": sections,
         "forms": [{**form, "url": reports.address(kind)} for kind, form in reports.forms.items()],
     }
+
+
+def report_buttons(app: Sphinx, doc: str, templatename: str, context: dict, doctree) -> None:
+    "Puts our buttons into the header."
+    # an edit of a notebook would show its JSON, one of a page of the reference only a directive
+    made = str(context.get("page_source_suffix")) == ".ipynb" or doc.startswith("api/")
+    reports = Reports(app, doc) if written(app, doc) else None
+    buttons(reports, context.get("header_buttons", []), editable=not made)
 
 
 def arrange(app: Sphinx, config) -> None:
@@ -154,5 +163,7 @@ def arrange(app: Sphinx, config) -> None:
 
 def setup(app: Sphinx) -> dict:
     app.connect("config-inited", arrange)
-    app.connect("html-page-context", report, priority=600)  # after the buttons of the theme
+    # before the theme leaves out what is empty, and after it has made its buttons
+    app.connect("html-page-context", report_places, priority=400)
+    app.connect("html-page-context", report_buttons, priority=600)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
