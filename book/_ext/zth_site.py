@@ -186,7 +186,8 @@ def merge_reading(app: Sphinx, env, docs: set[str], other) -> None:
 def chapter_seconds(env, doc: str) -> float:
     "How long it takes to read a chapter, given its page or its door."
     folder = doc.removesuffix("index") if is_door(doc) else None
-    return sum(s for d, s in env.zth_reading.items() if d == doc or folder and d.startswith(folder))
+    seconds = getattr(env, "zth_seconds", None) or env.zth_reading  # as the pages themselves say it
+    return sum(s for d, s in seconds.items() if d == doc or folder and d.startswith(folder))
 
 
 def landing(app: Sphinx, env) -> list[str]:
