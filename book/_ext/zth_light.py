@@ -39,10 +39,9 @@ INLINE = {
     "var togglebuttonSelector": "togglebutton",
     "window.MathJax": "mathjax/",
 }
-# Scripts that nothing waits for: the page is drawn before they run. Each runs when the page is read.
+# Scripts that nothing waits for: the page is drawn before they run. (The search waits for doctools.)
 PATIENT = re.compile(
-    r"/(doctools|sphinx_highlight|clipboard\.min|copybutton|togglebutton|design-tabs|"
-    r"scripts/sphinx-book-theme)\.js"
+    r"/(clipboard\.min|copybutton|togglebutton|design-tabs|scripts/sphinx-book-theme)\.js"
 )
 FONTS = (  # of text, of headings of boxes and the sidebar, of code
     "source-serif-4-latin-wght-normal",
