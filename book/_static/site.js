@@ -21,12 +21,12 @@
       const title = b.parentElement.textContent.replace(b.textContent, "");
       b.setAttribute("aria-label", title.replace(/\s+/g, " ").trim());
     });
-    // folds of one title, "Check" above all, are told apart by the first line of what they hold
+    // folds of one title, and "Check", are told apart by the first line of what they hold
     const folds = [...document.querySelectorAll(".bd-article details > summary:not([aria-label])")];
     const count = Map.groupBy?.(folds, (s) => s.textContent.trim());
     folds.forEach((s) => {
       const title = s.textContent.trim(), inside = s.nextElementSibling;
-      if (!inside || count?.get(title).length === 1) return;
+      if (!inside || (/\s/.test(title) && count?.get(title).length === 1)) return;
       const code = (inside.querySelector("pre") ?? inside).textContent.trim().split("\n")[0];
       s.setAttribute("aria-label", `${title}: ${code.slice(0, 60)}`);
     });
