@@ -32,19 +32,26 @@ return {tag: e.tagName, region, name: e.className, style: style.outlineStyle,
 """
 
 
-def tab(browser, back=False):
+@pytest.fixture(autouse=True)
+def focused(browser):
+    "The page has the focus, also after the Tab key has led out of it into the browser."
+    browser.driver.execute_cdp_cmd("Emulation.setFocusEmulationEnabled", {"enabled": True})
+    yield
+    browser.driver.execute_cdp_cmd("Emulation.setFocusEmulationEnabled", {"enabled": False})
+
+
+def tab(browser):
     "Presses the Tab key."
     for kind in ("rawKeyDown", "keyUp"):
         browser.driver.execute_cdp_cmd("Input.dispatchKeyEvent", {
-            "type": kind, "key": "Tab", "code": "Tab", "windowsVirtualKeyCode": 9,
-            "modifiers": 8 if back else 0})
+            "type": kind, "key": "Tab", "code": "Tab", "windowsVirtualKeyCode": 9})
 
 
-def stops(browser, count, back=False):
+def stops(browser, count):
     "The next stops of the Tab key."
     found = []
     for _ in range(count):
-        tab(browser, back)
+        tab(browser)
         stop = browser.js(FOCUSED)
         if stop["body"]:
             break
@@ -202,7 +209,7 @@ def test_paper_cuts_nothing_off(paper, browser, page_name):
 
 
 def test_paper_holds_the_whole_page(browser):
-    "The number of pages follows from the text: about three thousand pixels of a screen to two."
+    "The number of pages follows from the text: the gaps before pictures are small."
     browser.visit("07_gpt/layers.html", width=900)
     browser.js("document.querySelectorAll('.bd-article section').forEach("
                "s => { s.style.contentVisibility = 'visible'; })")
