@@ -1,9 +1,9 @@
 """Pages that load what they use and nothing else.
 
-The theme and its extensions put all their scripts and styles on every page; a page is written once,
-whole, and here it is gone over before it is saved: what it does not use is taken out, the fonts that
-stand above the fold are announced, pictures get their size, and sections the height that a browser
-may assume until it draws them.
+The theme and its extensions put all their scripts and styles on every page. Here a page is gone over
+as a whole before it is saved: what it does not use is taken out, the fonts that stand above the fold
+are announced, pictures get their size, and sections the height that a browser may assume until it
+draws them.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from sphinx.application import Sphinx
 
 NEVER = r"(?!)"
 # What a page must contain for a script or style to be on it; what is not listed is on every page.
-# The rest of the theme stays: bootstrap opens the menus of the header, the theme's own script switches
-# colours and opens the search field, doctools and sphinx_highlight mark the words of a search.
+# The rest of the theme stays: bootstrap opens the menus of the header, the theme's own script
+# switches colours and opens the search field, doctools and sphinx_highlight mark what was searched.
 NEEDS = {
     "fontawesome.js": NEVER,  # half a megabyte; light.css draws the icons
     # the page of the search loads these by itself, in its own order
@@ -27,7 +27,8 @@ NEEDS = {
     "mathjax/": r'class="[^"]*\bmath\b',
     "clipboard": r'<div class="highlight',
     "copybutton": r'<div class="highlight',
-    "togglebutton": r'class="(?:[^"]*\s)?(?:toggle[\s"]|dropdown\s[^"]*admonition|admonition\s[^"]*dropdown)',
+    "togglebutton": r'class="(?:[^"]*\s)?'
+    r'(?:toggle[\s"]|dropdown\s[^"]*admonition|admonition\s[^"]*dropdown)',
     "design-tabs": r'class="sd-tab-set',
     "sphinx-design": r'class="(?:[^"]*\s)?sd-',
     "exercise.css": r'class="[^"]*\b(?:exercise|solution)\b',
@@ -39,7 +40,7 @@ INLINE = {
     "var togglebuttonSelector": "togglebutton",
     "window.MathJax": "mathjax/",
 }
-# Scripts that nothing waits for: the page is drawn before they run. (The search waits for doctools.)
+# Scripts that nothing waits for: the page is drawn before they run. The search waits for doctools.
 PATIENT = re.compile(
     r"/(clipboard\.min|copybutton|togglebutton|design-tabs|scripts/sphinx-book-theme)\.js"
 )
@@ -55,7 +56,8 @@ ALSO = ["output/chtml/fonts/tex"]  # asked for by another part; to be announced 
 
 HEAD = re.compile(r"<head>.*?</head>", re.DOTALL)
 LOADS = re.compile(
-    r"[ \t]*(?:<script\b[^>]*>.*?</script>|<link\b[^>]*\b(?:stylesheet|preload)\b[^>]*>)\n?", re.DOTALL
+    r"[ \t]*(?:<script\b[^>]*>.*?</script>|<link\b[^>]*\b(?:stylesheet|preload)\b[^>]*>)\n?",
+    re.DOTALL,
 )
 
 
@@ -86,12 +88,13 @@ def trim_head(head: str, page: str, root: str) -> str:
         return load
 
     head = LOADS.sub(keep, head)
-    early = [f'<link rel="preload" as="font" type="font/woff2" crossorigin href="{root}_static/fonts/{name}.woff2"/>'
-             for name in FONTS]
+    kind = 'as="font" type="font/woff2" crossorigin'
+    early = [f'{kind} href="{root}_static/fonts/{name}.woff2"' for name in FONTS]
     if "mathjax/startup.js" in head:
-        early += [f'<link rel="preload" as="script" href="{root}_static/mathjax/{part}.js"/>'
-                  for part in MATHJAX + ALSO]
-    return head.replace('<meta charset="utf-8" />', "\n    ".join(['<meta charset="utf-8" />', *early]), 1)
+        early += [f'as="script" href="{root}_static/mathjax/{part}.js"' for part in MATHJAX + ALSO]
+    first = '<meta charset="utf-8" />'
+    links = "".join(f'\n    <link rel="preload" {link}/>' for link in early)
+    return head.replace(first, first + links, 1)
 
 
 UNITS = {"": 1, "px": 1, "pt": 4 / 3, "in": 96, "cm": 96 / 2.54, "mm": 96 / 25.4}
@@ -137,17 +140,20 @@ def size_pictures(page: str, find) -> str:
 
 
 TEXT = re.compile(r"<pre\b.*?</pre>|<svg\b.*?</svg>|<script\b.*?</script>", re.DOTALL)
-CLOSED = re.compile(r'<details(?![^>]*\sopen)[^>]*>.*?</details>|<div class="solution[^>]*>.*?</section>', re.DOTALL)
+CLOSED = re.compile(
+    r'<details(?![^>]*\sopen)[^>]*>.*?</details>|<div class="solution[^>]*>.*?</section>', re.DOTALL
+)
 
 
 def height(section: str) -> int:
     "About how high a section will be, in pixels, on a screen where a line holds 75 characters."
     section = CLOSED.sub("<p></p>", section)
-    code = sum(block.count("\n") + 2 for block in re.findall(r"<pre\b.*?</pre>", section, re.DOTALL))
+    blocks = re.findall(r"<pre\b.*?</pre>", section, re.DOTALL)
+    lines = sum(block.count("\n") + 2 for block in blocks)
     pictures = sum(int(n) + 60 for n in re.findall(r'<img\b[^>]*\sheight="(\d+)"', section))
-    blocks = len(re.findall(r"<(?:p|li|h[2-6]|tr|dt|dd)\b", section))
+    gaps = len(re.findall(r"<(?:p|li|h[2-6]|tr|dt|dd)\b", section))
     letters = len(re.sub(r"<[^>]+>|\s+(?=\s)", "", TEXT.sub("", section)))
-    return 60 + 21 * code + pictures + 29 * (letters // 75) + 30 * blocks
+    return 60 + 21 * lines + pictures + 29 * (letters // 75) + 30 * gaps
 
 
 def mark_sections(page: str) -> str:
@@ -164,8 +170,9 @@ def mark_sections(page: str) -> str:
             if depth == 2:
                 open_at = match.start()
     for begin, end in reversed(found):
-        guess = height(page[begin:end])
-        page = f'{page[:begin]}<section style="--zth-height: {guess}px"{page[begin + len("<section"):]}'
+        style = f' style="--zth-height: {height(page[begin:end])}px"'
+        at = begin + len("<section")
+        page = page[:at] + style + page[at:]
     return page
 
 
@@ -184,7 +191,8 @@ def over_page(app: Sphinx, pagename: str, templatename: str, context: dict, doct
         return None
     builder = app.builder
     sources = {name: Path(app.srcdir, source) for source, name in builder.images.items()}
-    static = [Path(app.confdir, "_static"), *(Path(d, "static") for d in builder.theme.get_theme_dirs())]
+    themes = builder.theme.get_theme_dirs()
+    static = [Path(app.confdir, "_static"), *(Path(theme, "static") for theme in themes)]
 
     def find(address: str) -> Path | None:
         path = PurePosixPath(address.partition("?")[0])
@@ -221,8 +229,9 @@ def drop_icons(app: Sphinx, exception: Exception | None) -> None:
     if exception or app.builder.format != "html":
         return
     static = Path(app.outdir, "_static")
-    for path in [*static.glob("scripts/fontawesome.js*"), *static.glob("vendor/fontawesome/webfonts/*")]:
-        path.unlink()
+    for pattern in ("scripts/fontawesome.js*", "vendor/fontawesome/webfonts/*"):
+        for path in static.glob(pattern):
+            path.unlink()
     sheet = static / "styles/pydata-sphinx-theme.css"
     text = sheet.read_text(encoding="utf-8")
     if "fontawesome" in text:

@@ -19,7 +19,8 @@ const light = colour => {
     return 0.2126 * r + 0.7152 * g + 0.0722 * b;
 };
 let ground = 'rgb(255, 255, 255)';
-for (let up = parseFloat(style.outlineOffset) > 0 ? e.parentElement : e; up; up = up.parentElement) {
+const outside = parseFloat(style.outlineOffset) > 0;
+for (let up = outside ? e.parentElement : e; up; up = up.parentElement) {
     const colour = getComputedStyle(up).backgroundColor;
     if (!/, 0\\)$|transparent/.test(colour)) { ground = colour; break; }
 }
@@ -155,9 +156,9 @@ def paper(browser):
 def test_paper_shows_the_text_only(paper, browser, page_name):
     paper(page_name)
     shown = browser.js(
-        "return [...document.querySelectorAll('.bd-sidebar-primary, .bd-sidebar-secondary, .bd-header, "
-        ".bd-header-article, .prev-next-footer, .bd-footer, button, .headerlink, .zth-badge, dialog, "
-        "#jb-print-docs-body, details:not([open]), .toggle-hidden')]"
+        "return [...document.querySelectorAll('.bd-sidebar-primary, .bd-sidebar-secondary, "
+        ".bd-header, .bd-header-article, .prev-next-footer, .bd-footer, button, .headerlink, "
+        ".zth-badge, dialog, #jb-print-docs-body, details:not([open]), .toggle-hidden')]"
         ".filter(e => e.checkVisibility()).map(e => e.tagName + '.' + e.className)")
     assert shown == []
     assert browser.js("return [...document.querySelectorAll('h1')]"
@@ -172,11 +173,12 @@ def test_paper_is_light(paper, browser, page_name):
         "const lum = c => { const [r, g, b, a] = c.match(/[\\d.]+/g).map(Number);"
         "return a === 0 ? null : (r + g + b) / 3; };"
         "const wrong = [];"
-        "for (const e of document.querySelectorAll('article :is(p, li, h1, h2, td, pre, pre span, a)')) {"
+        "const text = 'article :is(p, li, h1, h2, td, pre, pre span, a)';"
+        "for (const e of document.querySelectorAll(text)) {"
         "  if (!e.checkVisibility()) continue;"
         "  const s = getComputedStyle(e), ground = lum(s.backgroundColor);"
         "  if (lum(s.color) > 150 || (ground !== null && ground < 190)) wrong.push("
-        "    `${e.tagName}.${e.className} ${s.color} ${s.backgroundColor} ${e.textContent.slice(0, 20)}`);"
+        "    `${e.tagName}.${e.className} ${s.color} ${s.backgroundColor}`);"
         "} return [wrong.length, wrong.slice(0, 5)]")
     assert dark_ink == [0, []]
     assert not browser.js("return [...document.querySelectorAll('article img')]"
@@ -191,11 +193,11 @@ def test_paper_cuts_nothing_off(paper, browser, page_name):
     "Code breaks its lines; nothing scrolls, and nothing long is kept on one page."
     paper(page_name)
     browser.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
-        "width": 670, "height": 960, "deviceScaleFactor": 1, "mobile": False})  # A4 inside its margins
+        "width": 670, "height": 960, "deviceScaleFactor": 1, "mobile": False})  # A4 in its margins
     cut = browser.js(
-        "return [...document.querySelectorAll('article :is(pre, .output, .highlight, table, div.math)')]"
-        ".filter(e => e.checkVisibility() && (e.scrollWidth > e.clientWidth + 2"
-        " && getComputedStyle(e).overflowX !== 'visible' || getComputedStyle(e).overflowX === 'auto'))"
+        "const wide = 'article :is(pre, .output, .highlight, table, div.math)';"
+        "return [...document.querySelectorAll(wide)].filter(e => e.checkVisibility()"
+        " && getComputedStyle(e).overflowX !== 'visible')"
         ".map(e => e.textContent.trim().slice(0, 60))")
     assert cut == []
     lines = browser.js("return [...document.querySelectorAll('article pre')]"
@@ -203,8 +205,8 @@ def test_paper_cuts_nothing_off(paper, browser, page_name):
                        "e.scrollWidth - e.clientWidth])")
     assert {space for space, _ in lines} <= {"pre-wrap", "break-spaces"}
     assert max([over for _, over in lines], default=0) <= 2
-    kept = browser.js("return [...document.querySelectorAll('article :is(div.cell, .admonition, section)')]"
-                      ".filter(e => getComputedStyle(e).breakInside !== 'auto').length")
+    kept = browser.js("const long = 'article :is(div.cell, .admonition, section)';"
+                      "return [...document.querySelectorAll(long)].filter(e => getComputedStyle(e).breakInside !== 'auto').length")
     assert kept == 0
 
 
@@ -215,7 +217,7 @@ def test_paper_holds_the_whole_page(browser):
                "s => { s.style.contentVisibility = 'visible'; })")
     high = browser.js("return document.querySelector('article').scrollHeight")
     made = browser.driver.execute_cdp_cmd("Page.printToPDF", {
-        "printBackground": True, "preferCSSPageSize": True, "paperWidth": 8.27, "paperHeight": 11.69})
+        "preferCSSPageSize": True, "paperWidth": 8.27, "paperHeight": 11.69})
     pdf = base64.b64decode(made["data"])
     pages = len(re.findall(rb"/Type\s*/Page\b", pdf))
     assert high / 2600 <= pages <= high / 900, (pages, high)

@@ -59,8 +59,9 @@ def test_a_page_has_few_elements(site, page):
 
 
 def test_mathematics_is_loaded_where_there_is_some(site, page):
-    loads = [script for script in site[page].soup.select("script[src]") if "mathjax" in script["src"]]
-    assert bool(loads) == bool(site[page].soup.select(".math"))
+    soup = site[page].soup
+    loads = [script for script in soup.select("script[src]") if "mathjax" in script["src"]]
+    assert bool(loads) == bool(soup.select(".math"))
 
 
 @pytest.mark.parametrize("name, mark", [
@@ -77,7 +78,8 @@ def test_formulas_are_no_stops_and_can_be_heard(browser):
     browser.visit("07_gpt/self_attention.html")
     formulas, stops, spoken, menus = browser.js(
         "const all = [...document.querySelectorAll('mjx-container')];"
-        "return [all.length, all.filter(f => f.tabIndex >= 0 || f.querySelector('[tabindex]')).length,"
+        "const stop = f => f.tabIndex >= 0 || f.querySelector('[tabindex]');"
+        "return [all.length, all.filter(stop).length,"
         "all.filter(f => f.querySelector('mjx-assistive-mml math')).length,"
         "document.querySelectorAll('.CtxtMenu_Attached_0, [role=application]').length]"
     )
@@ -85,7 +87,7 @@ def test_formulas_are_no_stops_and_can_be_heard(browser):
 
 
 def worked(browser, base, page):
-    """The seconds that the page's own thread works until the formulas are set, at a quarter of the speed.
+    """The seconds that a page's thread works until its formulas are set, at a quarter of the speed.
 
     Work is counted, not time that passes, and multiplied: a busy machine changes the result little.
     """
@@ -113,7 +115,7 @@ window.shift = 0; window.moved = [];
 new PerformanceObserver(list => list.getEntries().filter(e => !e.hadRecentInput).forEach(e => {
     window.shift += e.value;
     window.moved.push(e.value.toFixed(3) + ' ' + e.sources.map(s =>
-        `${s.node?.nodeName} ${s.node?.className ?? s.node?.textContent?.slice(0, 30)}`).join(', '));
+        `${s.node?.nodeName} ${s.node?.className ?? s.node?.textContent?.slice(0, 30)}`).join());
 })).observe({type: 'layout-shift', buffered: true});
 """
 
@@ -182,7 +184,7 @@ return [...document.querySelectorAll('[class*="fa-"]')].map(e => {
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("page_name", ["index", "07_gpt/layers", "search"])
 def test_icons_are_drawn(browser, page_name, dark):
-    "Each icon has a drawing of ours, in the colour of its text, and a size; the names are untouched."
+    "Each icon has a drawing of ours, in the colour of its text, and a size."
     browser.visit(f"{page_name}.html", dark=dark)
     icons = browser.js(ICONS)
     assert len(icons) > 10
