@@ -1,9 +1,9 @@
 """Pages that load what they use and nothing else.
 
-The theme and its extensions put all their scripts and styles on every page. Here a page is gone over
-as a whole before it is saved: what it does not use is taken out, the fonts that stand above the fold
-are announced, pictures get their size, and sections the height that a browser may assume until it
-draws them.
+The theme and its extensions put all their scripts and styles on every page. Here a page is gone
+over as a whole before it is saved: what it does not use is taken out, the fonts that stand above
+the fold are announced, pictures get their size, and sections the height that a browser may assume
+until it draws them.
 """
 
 from __future__ import annotations

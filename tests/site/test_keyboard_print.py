@@ -206,7 +206,8 @@ def test_paper_cuts_nothing_off(paper, browser, page_name):
     assert {space for space, _ in lines} <= {"pre-wrap", "break-spaces"}
     assert max([over for _, over in lines], default=0) <= 2
     kept = browser.js("const long = 'article :is(div.cell, .admonition, section)';"
-                      "return [...document.querySelectorAll(long)].filter(e => getComputedStyle(e).breakInside !== 'auto').length")
+                      "return [...document.querySelectorAll(long)]"
+                      ".filter(e => getComputedStyle(e).breakInside !== 'auto').length")
     assert kept == 0
 
 
