@@ -17,7 +17,7 @@ LARGE = {
 }
 # The same for the weight: pages with many pictures.
 HEAVY = {
-    "01_micrograd": 730_000, "02_bigram": 800_000, "03_mlp": 980_000, "04_batchnorm": 1_080_000,
+    "01_micrograd": 730_000, "02_bigram": 890_000, "03_mlp": 1_090_000, "04_batchnorm": 1_130_000,
     "05_backprop": 710_000, "06_wavenet": 900_000,
 }
 FORMULAS = 5  # seconds at a quarter of the speed
