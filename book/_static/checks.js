@@ -24,7 +24,7 @@
     button.addEventListener("click", () => {
       const shown = button.getAttribute("aria-pressed") !== "true";
       // the reader keeps the line that is in view, whatever opens above it
-      const anchor = [...document.querySelectorAll("article :is(h1, h2, h3, p)")]
+      const anchor = [...document.querySelectorAll("article :is(h1, h2, h3, p:not(.zth-badges))")]
         .find((e) => e.getBoundingClientRect().bottom > 80);
       const before = anchor?.getBoundingClientRect().top;
       show(shown);

@@ -63,7 +63,8 @@
   const isSmall = (picture, shown) => {
     const scale = shown / naturalWidth(picture);
     if (!(picture instanceof SVGSVGElement)) return scale < 0.97;
-    const sizes = [...picture.querySelectorAll("text")].map((t) => parseFloat(getComputedStyle(t).fontSize));
+    const sizes = [...picture.querySelectorAll("text")]
+      .map((text) => parseFloat(getComputedStyle(text).fontSize));
     return sizes.length ? scale < 1 && Math.min(...sizes) * scale < 9.5 : scale < 0.6;
   };
 

@@ -9,7 +9,11 @@
     const lines = [];
     let line = null;
     const add = (node) => {
-      if (!line) lines.push((line = Object.assign(document.createElement("span"), { className: "zth-line" })));
+      if (!line) {
+        line = document.createElement("span");
+        line.className = "zth-line";
+        lines.push(line);
+      }
       line.append(node);
       if (node.textContent.endsWith("\n")) line = null;
     };
@@ -39,6 +43,11 @@
       contents.removeAttribute("title");
       contents.insertAdjacentHTML("beforeend", '<span class="zth-word">On this page</span>');
     }
+    // the drawer makes way for the section that was asked for
+    const drawer = document.getElementById("pst-secondary-sidebar-modal");
+    drawer?.addEventListener("click", (event) => {
+      if (event.target.closest("a")) setTimeout(() => drawer.close());
+    });
   };
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
   else start();
