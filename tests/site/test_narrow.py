@@ -377,36 +377,35 @@ def test_no_open_cell_is_a_bare_check(site, doc):
             assert answer or not bare or "zth-check" in fold["class"], fold.summary.get_text()
 
 
+def is_answer(cell):
+    "Whether the output of a cell is folded until the reader has guessed."
+    fold = cell.select_one(".cell_output").find_parent("details")
+    hidden = fold and fold.summary.get_text().startswith("I have guessed")
+    return bool(hidden) and not fold.has_attr("open")
+
+
+def is_text(element):
+    "A paragraph or a heading of the page itself, not of a box or a cell."
+    around = element.find_parent(["details", "figure", "div"], class_=("zth-fold", "cell"))
+    return element.name != "div" and not (around or element.find_parent("figure"))
+
+
 def test_the_answer_to_a_prediction_is_hidden(site, doc):
-    "Between a Predict box and the text that speaks about its answer, every output is folded."
+    """Each Predict box is followed by a fold that holds the answer with its output; whatever stands
+    between that fold and the text about it (a figure of the same numbers) is folded as well."""
     if not in_folder(doc):
         return
     for box in site[doc].article.select("div.admonition.predict"):
-        answers = []
-        for cell in box.find_all_next("div", class_="cell"):
-            output = cell.select_one(".cell_output")
-            if output is None:
+        question, answers = box.get_text()[:300], 0
+        for element in box.find_all_next(["p", "h2", "h3", "div"]):
+            if box in element.parents:
                 continue
-            fold = output.find_parent("details")
-            if fold and fold.summary.get_text().startswith("I have guessed"):
-                answers.append(fold)
-                assert not fold.has_attr("open")
-            elif not answers or not text_between(answers[-1], cell):
-                raise AssertionError(f"{box.get_text()[:200]}\n{output.get_text()[:200]}")
-            if answers and not fold:
+            if is_text(element) and (answers or element.name != "p"):
                 break
-        assert answers, box.get_text()
-
-
-def text_between(start, end):
-    "Whether a paragraph or a heading stands between two places."
-    for element in start.find_all_next(["p", "h2", "h3", "div"]):
-        if element is end:
-            return False
-        if element.name != "div" and not element.find_parent(["details", "figure", "div"], class_=(
-                "zth-fold", "cell")):
-            return True
-    return False
+            if "cell" in element.get("class", []) and element.select_one(".cell_output"):
+                answers += is_answer(element)
+                assert not answers or is_answer(element), (question, element.get_text()[:300])
+        assert answers, question
 
 
 def test_a_stub_ends_in_what_a_reader_runs(site, doc):
