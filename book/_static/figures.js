@@ -21,7 +21,7 @@
     document.body.append(dialog);
   };
 
-  const enlarge = (picture, name, button) => {
+  const enlarge = (picture, name) => {
     if (!dialog) build();
     const copy = picture.cloneNode(true);
     const width = naturalWidth(picture);
@@ -36,8 +36,8 @@
     dialog.showModal();
     room.scrollTo(0, 0);
     dialog.querySelector("button").focus();
-    // a copy of a drawing holds names that the page has already
-    dialog.addEventListener("close", () => { room.replaceChildren(); button.focus(); }, { once: true });
+    // a copy of a drawing holds names that the page has already; the focus goes back by itself
+    dialog.addEventListener("close", () => room.replaceChildren(), { once: true });
   };
 
   const buttons = new Map();
@@ -53,7 +53,7 @@
     button.className = picture.querySelector?.("a") ? "zth-enlarge zth-corner" : "zth-enlarge";
     button.setAttribute("aria-haspopup", "dialog");
     button.setAttribute("aria-label", `Enlarge ${number || "the picture"}`);
-    button.addEventListener("click", () => enlarge(picture, name, button));
+    button.addEventListener("click", () => enlarge(picture, name));
     frame.append(picture, button);
     buttons.set(picture, button);
   };
