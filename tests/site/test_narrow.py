@@ -9,7 +9,12 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 WIDTHS = 390, 1200, 1280, 1440
-UNFOLD = "document.querySelectorAll('article details').forEach(d => { d.open = true; });"
+# Everything unfolded, and laid out wherever it stands.
+UNFOLD = """
+document.querySelectorAll('article details').forEach(d => { d.open = true; });
+document.head.append(Object.assign(document.createElement('style'),
+    {textContent: '* { content-visibility: visible !important; }'}));
+"""
 
 # Open code cells that scroll sideways, with the length of their longest line.
 CODE = """
