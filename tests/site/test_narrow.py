@@ -12,6 +12,7 @@ WIDTHS = 390, 1200, 1280, 1440
 # Everything unfolded, and laid out wherever it stands.
 UNFOLD = """
 document.querySelectorAll('article details').forEach(d => { d.open = true; });
+document.querySelectorAll('.toggle-hidden').forEach(box => box.classList.remove('toggle-hidden'));
 document.head.append(Object.assign(document.createElement('style'),
     {textContent: '* { content-visibility: visible !important; }'}));
 """
