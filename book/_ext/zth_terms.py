@@ -266,7 +266,7 @@ def link_terms(app: Sphinx, tree: nodes.document, doc: str) -> None:
 
 def add_letters(app: Sphinx, tree: nodes.document, doc: str) -> None:
     "Sphinx's `doctree-resolved`: an A to Z above the glossary."
-    for glossary in tree.findall(addnodes.glossary):
+    for glossary in list(tree.findall(addnodes.glossary)):  # something is put before each
         first: dict[str, str] = {}
         for term in glossary.findall(nodes.term):
             letter = term.astext()[0].upper()
