@@ -2,8 +2,12 @@
 // read, and this browser remembers where the reader stopped. Glossary words show their meaning.
 // Nothing here asks anybody for anything; what is remembered stays in localStorage.
 (() => {
-  const page = () => window.DOCUMENTATION_OPTIONS?.pagename ?? "";
   const root = () => new URL(document.documentElement.dataset.content_root || "./", location.href);
+  const nameOf = (url) => { // of a page: "07_gpt/layers"
+    const path = decodeURI(url.pathname).slice(decodeURI(root().pathname).length);
+    return path.replace(/(^|\/)$/, "$1index").replace(/\.html$/, "");
+  };
+  const page = () => nameOf(location);
   const make = (tag, attributes = {}, ...children) => {
     const element = document.createElement(tag);
     for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
@@ -165,8 +169,8 @@
       const title = (from) => from?.textContent.replace(/#\s*$/, "").replace(/\s+/g, " ").trim() ?? "";
       let place = { page: page(), hash: entry?.link.hash ?? "", title: pageTitle(), section: title(entry?.link) };
       if (next) { // this page is read: continue with the next one
-        const name = new URL(next.href).href.slice(root().href.length).replace(/\.html.*$/, "");
-        place = { page: name, hash: "", title: number(title(next.querySelector(".prev-next-title"))), section: "" };
+        const name = number(title(next.querySelector(".prev-next-title")));
+        place = { page: nameOf(next), hash: "", title: name, section: "" };
       }
       remember((all) => {
         if (done && !all.read.includes(page())) all.read.push(page());

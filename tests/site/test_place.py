@@ -57,21 +57,11 @@ def scroll(browser, to):
     browser.driver.execute_async_script(TWO_FRAMES)
 
 
-def read_to(browser, end):
-    "Scrolls down as a reader does, half a window at a time."
-    browser.driver.execute_async_script(
-        """
-        const [end, done] = arguments;
-        (function step() {
-            const most = (document.documentElement.scrollHeight - innerHeight) * end;
-            const at = scrollY;
-            scrollTo(0, Math.min(most, scrollY + innerHeight / 2));
-            requestAnimationFrame(() => scrollY === at ? done() : step());
-        })();
-        """,
-        end,
-    )
-    browser.driver.execute_async_script(TWO_FRAMES)
+def read(browser):
+    "Passes every section, as a reader does, and comes to the end."
+    for anchor in browser.js(SEEN, LINE)["all"]:
+        scroll(browser, f"scrollY + document.querySelector('{anchor}').getBoundingClientRect().top")
+    scroll(browser, "document.documentElement.scrollHeight")
 
 
 @pytest.mark.parametrize("height", [900, 600])
@@ -217,16 +207,16 @@ def test_what_is_stored_is_not_trusted(browser, there):
 
 def test_a_page_read_to_its_end_is_marked(browser, there):
     "In the contents on the left, and the way on leads to the next page; the key End reads nothing."
-    read = """return [...document.querySelectorAll('nav.bd-links a:has(.zth-read)')]
+    marked = """return [...document.querySelectorAll('nav.bd-links a:has(.zth-read)')]
         .map(a => a.textContent.replace(/^[\\d.\\s]+|\\s+$/g, ''))"""
     there("07_gpt/self_attention")
     scroll(browser, "document.documentElement.scrollHeight")
-    assert browser.js(read) == []
+    assert browser.js(marked) == []
     scroll(browser, 0)
-    read_to(browser, 1)
-    assert browser.js(read) == ["Self-attention (read)"]
+    read(browser)
+    assert browser.js(marked) == ["Self-attention (read)"]
     browser.visit("index.html")
-    assert browser.js(read) == ["Self-attention (read)"]
+    assert browser.js(marked) == ["Self-attention (read)"]
     assert browser.js(OFFER).endswith("The layers of a Transformer")
 
 
