@@ -71,7 +71,8 @@ NO_PLURAL = {"leaf"}  # "leaves" is mostly a verb
 IN_A_PARAGRAPH, IN_A_SECTION = 2, 12  # the most links; what finds no room waits for its next use
 
 FORMULAS = {  # what TeX says, in the letters of a line of text
-    r"\\frac\{([^{}]*)\}\{([^{}]*)\}": r"(\1)/(\2)",
+    r"\\frac\{(\w+)\}\{(\w+)\}": r"\1/\2",
+    r"\\frac\{([^{}]*)\}\{(\w+)\}": r"(\1)/\2",
     r"\\frac(\d)(\d)": r"\1/\2",
     r"\\(max|tanh|log|exp)": r"\1",
     r"\^2": "²",
