@@ -1,6 +1,6 @@
 // The search itself: counts the words of the book, ranks its sections, and shows them as one types.
 // Loaded by the search page, and by find.js when the search dialog is opened.
-const zthSearch = (() => {
+window.zthSearch = (() => {
   const { root, normal, parts, keys, WORD, asked, answers, mark, load } = zthFind;
 
   // ---- the index -----------------------------------------------------------------------------------
