@@ -31,7 +31,7 @@ MOST = 2  # how often a name of code is kept for a place: more often does not te
 # Formulas that read well as they are written, as x_t or n=3; others become an ellipsis.
 PLAIN_MATHS = re.compile(r"[\w\s=+*/()<>.,^-]{1,20}")
 
-SILENT = (nodes.raw, nodes.math_block, nodes.image, nodes.meta, nodes.Invisible, addnodes.index,
+SILENT = (nodes.raw, nodes.image, nodes.meta, nodes.Invisible, addnodes.index,
           addnodes.toctree)
 
 
@@ -107,6 +107,8 @@ class Taker:
         elif isinstance(node, nodes.math):
             plain = PLAIN_MATHS.fullmatch(node.astext())
             entry.text.append(node.astext() if plain else "…")
+        elif isinstance(node, nodes.math_block):
+            entry.text.append(" … ")
         elif isinstance(node, SILENT):
             pass
         elif {"zth-badges", "zth-test", "toctree-wrapper"} & set(classes):

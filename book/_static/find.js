@@ -21,8 +21,9 @@ const zthFind = (() => {
     if (key !== undefined) return key;
     key = word.toLowerCase();
     if (/[^\0-\x7f]/.test(key)) key = key.normalize("NFKD").replace(/\p{M}/gu, "");
-    key = ODD.get(key) ?? key;
-    if (key.length > 3 && /^[a-z]+$/.test(key)) {
+    const odd = ODD.get(key);
+    if (odd && odd !== key) key = normal(odd);
+    if (!odd && key.length > 3 && /^[a-z]+$/.test(key)) {
       key = key
         .replace(/([^aeiou])ies$/, "$1y").replace(/([a-z][^aeiou])ied$/, "$1y")
         .replace(/(ss|x|z|ch|sh)es$/, "$1").replace(/([^siu]|[^a-z]u|ou)s$/, "$1")
@@ -101,6 +102,9 @@ const zthFind = (() => {
 
   // ---- marks on the page that a search has led to --------------------------------------------------
 
+  // Not in a folded part; the content of a closed <details> has a box all the same.
+  const visible = (m) => m.getClientRects().length && !m.closest("details:not([open]) > :not(summary)");
+
   function bar(query, marks) {
     const box = document.createElement("aside");
     box.className = "zth-marks";
@@ -108,10 +112,10 @@ const zthFind = (() => {
     box.innerHTML = '<span role="status"></span><button type="button">Next</button>'
       + '<button type="button">Remove marks</button>';
     const [said, next, remove] = box.children;
-    const shown = () => marks.filter((m) => m.getClientRects().length);
+    const shown = () => marks.filter(visible);
     const count = shown().length, hidden = marks.length - count;
-    said.textContent = `“${query}”: marked ${count === 1 ? "once" : `${count} times`}`
-      + (hidden ? `, and ${hidden} in folded parts` : "");
+    said.textContent = `“${query}”: ${count} ${count === 1 ? "mark" : "marks"}`
+      + (hidden ? `, ${hidden} in folded parts` : "");
     let at = -1;
     next.hidden = !count;
     next.onclick = () => {
@@ -151,7 +155,7 @@ const zthFind = (() => {
   function show(marks) {
     const named = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
     const after = (m) => !named || named.contains(m) || named.compareDocumentPosition(m) & 4;
-    const first = marks.find((m) => after(m) && m.getClientRects().length);
+    const first = marks.find((m) => after(m) && visible(m));
     if (named) named.scrollIntoView();
     if (!first) return;
     const from = named ? named.getBoundingClientRect().top : 0;

@@ -114,10 +114,10 @@ window.zthSearch = (() => {
     return { hits: hits.map((hit) => hit.entry), wanted, missing: most < wanted.length };
   }
 
-  // About thirty words of a text, around the place where most of the words asked for stand together.
-  function excerpt({ text }, wanted) {
+  // About thirty words of a text, or a whole definition, around the place where most of the words asked for stand together.
+  function excerpt({ text, kind }, wanted) {
     const places = [...text.matchAll(WORD)].filter(([word]) => answers(word, wanted)).map((m) => m.index);
-    const size = 180;
+    const size = kind === "term" ? 320 : 180;
     let best = 0, most = -1;
     places.forEach((from, i) => {
       const near = places.slice(i).filter((at) => at < from + size).map((at) => normal(text.slice(at).match(WORD)[0]));
@@ -128,7 +128,7 @@ window.zthSearch = (() => {
     const stop = text.lastIndexOf(". ", best);
     if (stop >= 0 && best - stop < 90) from = stop + 2;
     else if (from) from = text.indexOf(" ", from) + 1;
-    if (best < 70) from = 0;
+    if (best < 70 || kind === "term" || text.length < size) from = 0; // a definition begins at its beginning
     let to = Math.min(text.length, from + size);
     if (to < text.length) to = text.lastIndexOf(" ", to);
     return (from ? "… " : "") + text.slice(from, to) + (to < text.length ? " …" : "");
