@@ -218,7 +218,7 @@ def test_the_first_results_come_soon(browser, search):
         const middle = performance.now();
         for (const q of ['attention', 'kv cache', 'v', 'loss of a model']) zthSearch.find(built, q);
         return [middle - begin, (performance.now() - middle) / 4]""")
-    assert spent[0] < 3000 and spent[1] < 300, spent
+    assert spent[0] < 5000 and spent[1] < 300, spent  # a quiet machine needs a tenth of it
 
 
 # ---- the search page and the dialog --------------------------------------------------------------
