@@ -100,6 +100,11 @@ const zthFind = (() => {
     return asking.get(path);
   }
 
+  // Changes the address that is shown; a page that was opened as a file may not.
+  function readdress(how, url) {
+    try { history[how](history.state, "", url); } catch { /* then the old one stays */ }
+  }
+
   // ---- marks on the page that a search has led to --------------------------------------------------
 
   // Not in a folded part; the content of a closed <details> has a box all the same.
@@ -136,7 +141,7 @@ const zthFind = (() => {
       removeEventListener("keydown", escape);
       const here = new URL(location);
       here.searchParams.delete("find");
-      history.replaceState(history.state, "", here);
+      readdress("replaceState", here);
     }
     function escape(event) {
       const busy = document.querySelector("dialog[open]") || event.target.closest?.("input, textarea");
@@ -191,5 +196,5 @@ const zthFind = (() => {
 
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", begin);
   else begin();
-  return { root, normal, parts, keys, WORD, asked, answers, mark, load };
+  return { root, normal, parts, keys, WORD, asked, answers, mark, load, readdress };
 })();

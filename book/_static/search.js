@@ -1,7 +1,7 @@
 // The search itself: counts the words of the book, ranks its sections, and shows them as one types.
 // Loaded by the search page, and by find.js when the search dialog is opened.
 window.zthSearch = (() => {
-  const { root, normal, parts, keys, WORD, asked, answers, mark, load } = zthFind;
+  const { root, normal, parts, keys, WORD, asked, answers, mark, load, readdress } = zthFind;
 
   // ---- the index -----------------------------------------------------------------------------------
 
@@ -243,7 +243,7 @@ window.zthSearch = (() => {
       if (dialog) return;
       const here = new URL(location);
       here.searchParams.set("q", field.value);
-      if (here.href !== location.href) history[how](null, "", here);
+      if (here.href !== location.href) readdress(how, here);
     };
     let waiting;
     field.addEventListener("input", () => {
