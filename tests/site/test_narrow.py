@@ -65,11 +65,11 @@ Promise.all(images.map(image => image.decode().catch(() => 0)))
 """
 
 
-def resize(browser, width):
+def resize(browser, width, mobile=False):
     "Another width for the same page, as when a window is drawn smaller."
     browser.driver.execute_cdp_cmd(
         "Emulation.setDeviceMetricsOverride",
-        {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": False},
+        {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": mobile},
     )
     frames = "requestAnimationFrame(() => requestAnimationFrame(() => done()))"
     browser.driver.execute_async_script(f"const done = arguments[0]; {frames}")
@@ -107,6 +107,12 @@ def seen(browser):
         found["pictures"] = browser.js(PICTURES)
         found["covered"]["unfolded"] = browser.js(COVERED)
         found["unmarked"] = browser.js(UNMARKED)
+        found["wide"] = {}
+        for width in (390, 360):  # a phone has no bar that takes room from the page
+            resize(browser, width, mobile=True)
+            found["wide"][width] = browser.js("""
+                const root = document.documentElement;
+                return Math.max(root.scrollWidth, document.body.scrollWidth)""")
         found["text"] = browser.js(
             "return [...document.querySelectorAll('article pre')].map(pre => pre.textContent)"
         )
@@ -133,6 +139,10 @@ def test_folded_lines_are_the_same_text(seen, site, page):
 def test_what_scrolls_sideways_says_so(seen, page):
     "An edge that is faded, at 390 pixels, with everything unfolded."
     assert seen(page)["unmarked"] == []
+
+
+def test_a_page_is_as_wide_as_the_phone(seen, page):
+    assert seen(page)["wide"] == {390: 390, 360: 360}
 
 
 def test_badges_cover_no_title(seen, page):
