@@ -84,7 +84,7 @@ def test_the_contents_follow_the_reader(browser, there, name, height):
 @pytest.mark.parametrize("name", ["01_micrograd", "07_gpt/layers"])
 def test_the_contents_follow_a_jump(browser, there, name):
     "Also to the last sections, whose headings cannot reach the upper edge."
-    there(name, width=1600, height=1400)
+    there(name, width=1600, height=3000)
     for anchor in browser.js(SEEN, LINE)["all"][-8:]:
         browser.js("location.hash = arguments[0]", anchor)
         browser.driver.execute_async_script(TWO_FRAMES)
