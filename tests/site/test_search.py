@@ -320,6 +320,16 @@ def test_the_words_are_marked_and_in_sight(browser, search, query, where):
     assert not browser.js("return document.querySelectorAll('article .math mark').length")
 
 
+def test_a_first_mark_out_of_sight_is_scrolled_to(browser):
+    "A word that comes far below the place that the address names, or below the title."
+    for place_named in ("", "#a-writer-to-try-things-on"):
+        browser.driver.get("about:blank")  # or the second address is only a jump on the same page
+        browser.visit(f"07_gpt/sampling.html?find=KVCache{place_named}")
+        browser.wait(f"{MARKS}.length > 3", "the words are marked")
+        first = f"{MARKS}.find(m => !m.closest('details:not([open])'))"
+        browser.wait(f"scrollY > 2000 && {IN_SIGHT}({first})", "the first mark is in sight")
+
+
 @pytest.mark.parametrize("how", ["button", "key"])
 def test_marks_can_be_removed(browser, how):
     "The page is as it was, and so is its address."
