@@ -111,7 +111,7 @@ class Taker:
             entry.text.append(" … ")
         elif isinstance(node, SILENT):
             pass
-        elif {"zth-badges", "zth-test", "toctree-wrapper"} & set(classes):
+        elif {"zth-badges", "zth-back", "zth-test", "toctree-wrapper"} & set(classes):
             pass  # a check says in code what the text says in words
         elif type(node).__name__ == "solution_title" or isinstance(node, nodes.thead):
             pass
