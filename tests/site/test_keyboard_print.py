@@ -146,7 +146,9 @@ def paper(browser):
 
     def at(page, dark=False):
         browser.visit(f"{page}.html", dark=dark)
-        browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        browser.driver.execute_cdp_cmd(
+            "Emulation.setEmulatedMedia", {"media": "print", "features": [scheme]})
 
     yield at
     browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
