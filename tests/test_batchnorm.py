@@ -59,6 +59,29 @@ def test_each_repair_changes_one_thing():
     same(bn_["W1"], kai_["W1"], tol=0)
     with pytest.raises(ValueError, match="as before, output"): start("best", 27, gen())
 
+# %% ../book/04_batchnorm.ipynb #9068d3f7
+def test_a_map_shows_who_is_saturated():
+    from matplotlib.figure import Figure
+    ax_ = Figure().subplots()
+    acts_ = torch.tensor([[0.995, -0.995, 0.98], [0.5, -1.0, 0.0]], requires_grad=True)
+    full_ = saturation_map(acts_, ax_)
+    assert full_.dtype == torch.bool and full_.tolist() == [[True, True, False], [False, True, False]]
+    assert (ax_.images[0].get_array() == full_.numpy()).all() and ax_.get_xlabel() == "neuron"
+    assert saturation_map(acts_, ax_, 0.4).tolist() == [[True, True, True], [True, True, False]]
+
+# %% ../book/04_batchnorm.ipynb #61d10309
+def test_gains_are_those_of_closed_forms():
+    assert abs(gain_of(F.relu) - math.sqrt(2)) < 1e-5 and abs(gain_of(lambda z_: z_) - 1) < 1e-9
+    for a_ in (0.01, 0.2, 1.0):  # a leaky ReLU has a closed form as well
+        assert abs(gain_of(lambda z_: F.leaky_relu(z_, a_)) - math.sqrt(2 / (1 + a_**2))) < 1e-5
+    assert abs(mean_square(torch.exp, 0.5) - math.exp(2 * 0.25)) < 1e-6  # E[exp(2sz)]
+    assert abs(mean_square(torch.sin, 2.0) - (1 - math.exp(-8)) / 2) < 1e-6
+    draws_ = torch.tanh(0.7 * rand(400_000))
+    assert abs(mean_square(torch.tanh, 0.7) - draws_.square().mean()) < 2e-3
+    points_, weights_ = np.polynomial.hermite_e.hermegauss(60)  # another way to integrate
+    value_ = (np.tanh(0.7 * points_) ** 2 * weights_).sum() / weights_.sum()
+    assert abs(mean_square(torch.tanh, 0.7) - value_) < 1e-6
+
 # %% ../book/04_batchnorm.ipynb #37954d6f
 def test_the_first_batch_of_the_lecture():
     if canonical():
@@ -104,29 +127,6 @@ def test_the_lectures_steps_are_plain_gradient_descent():
         for k_ in q_: same(q_[k_].detach(), twin_[k_].detach(), tol=1e-9)
         if name_ == "tanh": assert kept_ is None
         else: same(kept_[0].tolist() + kept_[1].tolist(), m_.tolist() + s_.tolist(), tol=1e-6)
-
-# %% ../book/04_batchnorm.ipynb #9068d3f7
-def test_a_map_shows_who_is_saturated():
-    from matplotlib.figure import Figure
-    ax_ = Figure().subplots()
-    acts_ = torch.tensor([[0.995, -0.995, 0.98], [0.5, -1.0, 0.0]], requires_grad=True)
-    full_ = saturation_map(acts_, ax_)
-    assert full_.dtype == torch.bool and full_.tolist() == [[True, True, False], [False, True, False]]
-    assert (ax_.images[0].get_array() == full_.numpy()).all() and ax_.get_xlabel() == "neuron"
-    assert saturation_map(acts_, ax_, 0.4).tolist() == [[True, True, True], [True, True, False]]
-
-# %% ../book/04_batchnorm.ipynb #61d10309
-def test_gains_are_those_of_closed_forms():
-    assert abs(gain_of(F.relu) - math.sqrt(2)) < 1e-5 and abs(gain_of(lambda z_: z_) - 1) < 1e-9
-    for a_ in (0.01, 0.2, 1.0):  # a leaky ReLU has a closed form as well
-        assert abs(gain_of(lambda z_: F.leaky_relu(z_, a_)) - math.sqrt(2 / (1 + a_**2))) < 1e-5
-    assert abs(mean_square(torch.exp, 0.5) - math.exp(2 * 0.25)) < 1e-6  # E[exp(2sz)]
-    assert abs(mean_square(torch.sin, 2.0) - (1 - math.exp(-8)) / 2) < 1e-6
-    draws_ = torch.tanh(0.7 * rand(400_000))
-    assert abs(mean_square(torch.tanh, 0.7) - draws_.square().mean()) < 2e-3
-    points_, weights_ = np.polynomial.hermite_e.hermegauss(60)  # another way to integrate
-    value_ = (np.tanh(0.7 * points_) ** 2 * weights_).sum() / weights_.sum()
-    assert abs(mean_square(torch.tanh, 0.7) - value_) < 1e-6
 
 # %% ../book/04_batchnorm.ipynb #4ef31432
 def test_a_calibrated_network_takes_one_example():

@@ -21,7 +21,12 @@ def test_three_averages_are_one():
     for shape_ in ((4, 8, 2), (1, 1, 3), (2, 5, 1), (3, 16, 7)):
         x_ = torch.randn(shape_, generator=gen(), dtype=torch.float64)
         want_ = x_.cumsum(1) / torch.arange(1, shape_[1] + 1)[:, None]
-        for average_ in (avg_loops, avg_matmul, avg_softmax): same(average_(x_), want_, tol=1e-6)
+        for average_ in (avg_loops, avg_matmul, avg_softmax): same(average_(x_), want_, tol=1e-14)
+
+# %% ../book/07_gpt/averaging.ipynb #b4bf4e66
+def test_whole_numbers_have_no_averages():
+    for average_ in (avg_loops, avg_matmul, avg_softmax):
+        with pytest.raises(RuntimeError): average_(torch.ones(1, 3, 2, dtype=torch.int64))
 
 # %% ../book/07_gpt/averaging.ipynb #169e7d81
 def test_averages_never_look_ahead():

@@ -71,6 +71,14 @@ def test_a_model_comes_back_from_its_file():
             assert (back_.lm_head.weight is back_.token_embedding_table.weight) == more_["tied"]
             assert os.listdir(at_) == ["m"] and load_model(save_model(model_, path_))[1] is None
 
+# %% ../book/07_gpt/checkpoint.ipynb #2c204649
+def test_a_model_comes_back_in_32_bits():
+    with tempfile.TemporaryDirectory() as at_:
+        for type_ in (torch.float64, torch.bfloat16):
+            back_, _ = load_model(save_model(net_().to(type_), os.path.join(at_, "m")))
+            for p_, q_ in zip(back_.parameters(), net_().to(type_).float().parameters()):
+                assert p_.dtype == torch.float32 and torch.equal(p_, q_)
+
 # %% ../book/07_gpt/checkpoint.ipynb #3929b1ea
 def test_what_is_no_model_is_refused_by_name():
     with tempfile.TemporaryDirectory() as at_:
@@ -124,6 +132,16 @@ def test_a_header_that_lies_about_its_sizes_costs_nothing():
             with pytest.raises(ValueError, match="m is damaged: (its sizes ask for|Exceeds)"):
                 load_model(path_)
             assert time.perf_counter() - start_ < 2
+
+# %% ../book/07_gpt/checkpoint.ipynb #66ae9bfc
+def test_many_small_blocks_are_counted_before_they_are_made():
+    with tempfile.TemporaryDirectory() as at_:
+        path_, sizes_ = os.path.join(at_, "m"), {**asdict(net_().config), "n_layer": 4000, "n_embd": 2}
+        text_ = json.dumps({"kind": "zth.gpt", "config": sizes_, "chars": None})
+        save_file({"model.pad": torch.zeros(300_000)}, path_, metadata={"zth": text_})
+        made_ = unittest.mock.patch("zth.gpt.model.Block", side_effect=AssertionError)
+        with made_, pytest.raises(ValueError, match="ask for 4,000 blocks, and it holds 1 tensors"):
+            load_model(path_)
 
 # %% ../book/07_gpt/checkpoint.ipynb #c65eea88
 def test_a_header_with_sizes_of_another_type_is_refused():
@@ -184,6 +202,31 @@ def test_a_model_that_its_config_does_not_describe_is_not_saved():
             save_model(model_, path_)
         assert os.listdir(at_) == []
 
+# %% ../book/07_gpt/checkpoint.ipynb #844ae46c
+def test_a_subclass_and_a_changed_part_are_not_saved():
+    class Other_(nn.LayerNorm):
+        def forward(self, x): return x
+    class Half_(GPTLanguageModel):
+        def features(self, idx): return super().features(idx) / 2
+    def refused_save_(model, error, said):
+        with pytest.raises(error, match=said): save_model(model, "never written")
+    refused_save_(Half_(net_().config), TypeError, "not Half_")
+    model_ = net_()
+    model_.blocks[0].ln1.__class__ = Other_
+    refused_save_(model_, ValueError, "no place for the Other_ in blocks.0.ln1")
+    for part_, key_, value_ in [("ln1", "eps", 0.5), ("attn", "n_head", 3), ("attn.dropout", "p", 0.5)]:
+        model_ = net_()
+        setattr(model_.blocks[1].get_submodule(part_), key_, value_)
+        refused_save_(model_, ValueError, f"blocks.1.{part_}.{key_} is {value_}, and the config")
+    for tied_ in (False, True):
+        model_ = net_(tied=tied_)
+        table_ = model_.token_embedding_table.weight
+        model_.lm_head.weight = nn.Parameter(table_.detach().clone()) if tied_ else table_
+        refused_save_(model_, ValueError, "shared in a way that the config does not say")
+    model_ = net_()
+    model_.blocks[1] = model_.blocks[0]
+    refused_save_(model_, ValueError, "shared in a way")
+
 # %% ../book/07_gpt/checkpoint.ipynb #4547bc8b
 def test_only_a_gpt_goes_into_a_file():
     with pytest.raises(TypeError, match="not BigramLanguageModel"):
@@ -224,6 +267,22 @@ def test_a_run_comes_back_to_the_bit():
             assert all(torch.equal(a, b) for a, b in zip(model_.parameters(), want_.parameters()))
             assert torch.equal(g_.get_state(), end_.get_state())
             assert os.path.getsize(path_) <= run_bytes(model_)
+
+# %% ../book/07_gpt/checkpoint.ipynb #948c2098
+def test_the_file_of_a_run_is_no_larger_than_announced():
+    with tempfile.TemporaryDirectory() as at_:
+        row_ = dict(step=10**6, train=1.2345678901234567, val=1.2345678901234567, lr=1e-3 / 7,
+                    seconds=123456.789)
+        for layers_, rows_ in ((150, 3), (1, 20_000), (1, 50_000)):
+            model_, path_ = GPTLanguageModel(GPTConfig(2, 2, layers_, 1, 2)), os.path.join(at_, "run")
+            optimizer_ = torch.optim.AdamW(model_.parameters())
+            model_(torch.zeros(1, 2).long(), torch.zeros(1, 2).long())[1].backward()
+            optimizer_.step()
+            save_run(path_, model_, optimizer_, {"dropout": gen()}, train={}, step=1,
+                     history=[row_] * rows_)
+            assert os.path.getsize(path_) <= run_bytes(model_, rows_) - 2**20 + 20_000
+        with pytest.raises(ValueError, match="50,001 evaluations do not fit"):
+            run_bytes(model_, 50_001)
 
 # %% ../book/07_gpt/checkpoint.ipynb #4e9dfb15
 def test_a_damaged_state_of_the_optimizer_is_refused():

@@ -85,6 +85,44 @@ def test_check_other_half_refuses():
     assert "divide" in said_["strict"] and "Does every position" in said_["all"]
     assert "visible is missing" in said_["stub"] and "still the stub" in said_["a stub inside"]
 
+# %% ../book/07_gpt/exercises.ipynb #79955b3f
+def test_check_cache_numbers_refuses():
+    good_ = dict(per_position=4608, full=9_437_184, computed=119, without=6950, valid=0)
+    check_cache_numbers(good_)
+    said_ = refuses(check_cache_numbers, {
+        "None": None, "empty": {}, "stub": dict.fromkeys(good_), "list": [4608],
+        "keys only": {**good_, "per_position": 2304}, "one layer": {**good_, "per_position": 768},
+        "one row": {**good_, "full": 1_179_648}, "all": {**good_, "computed": 120},
+        "new ones": {**good_, "computed": 100}, "one more": {**good_, "without": 7070},
+        "most": {**good_, "valid": 255}})
+    assert "a value" in said_["keys only"] and "the last token" in said_["all"]
+
+# %% ../book/07_gpt/exercises.ipynb #2239cbbd
+def by_change_(model, ids, first=1, last=99, seen=99, tol=1e-6, best=False):
+    read_ = (lambda i: model(i).argmax(-1).double()) if best else model
+    for t in [*range(ids.shape[1])][first:last]:
+        other = ids.clone()
+        other[:, t:] = (other[:, t:] + 1) % 10
+        if (read_(other) - read_(ids))[:, :t][:, :seen].abs().max() > tol: return True
+    return False
+def by_cut_(model, ids):
+    return any((model(ids[:, :t])[:, -1] - model(ids)[:, t - 1]).abs().max() > 1e-6
+               for t in range(1, ids.shape[1]))
+
+# %% ../book/07_gpt/exercises.ipynb #aaf6528c
+def test_check_leaks_refuses():
+    check_leaks(by_change_)
+    check_leaks(by_cut_)
+    check_leaks(lambda *a: torch.tensor(by_change_(*a)))
+    said_ = refuses_stub_(check_leaks, {
+        "None": lambda *a: None, "always": lambda *a: True, "never": lambda *a: False,
+        "the last token": lambda *a: by_change_(*a, first=-1),
+        "the first position": lambda *a: by_change_(*a, seen=1),
+        "the best guess": lambda *a: by_change_(*a, best=True),
+        "coarse": lambda *a: by_change_(*a, tol=0.1), "itself too": lambda m, i: bool(
+            (m((i + 1) % 10) - m(i)).abs().max() > 0), "a number": lambda *a: 1.0})
+    assert "no leak" in said_["always"] and "a thousandth" in said_["coarse"]
+
 # %% ../book/07_gpt/exercises.ipynb #b5a6c016
 class Lazy_(nn.Module):
     def __init__(self, heads): super().__init__(); self.heads = heads
@@ -260,4 +298,4 @@ def test_the_checkers_use_no_assert():
     import zth.gpt.exercises as module_
     tree_ = ast.parse(inspect.getsource(module_))
     assert not [node for node in ast.walk(tree_) if isinstance(node, ast.Assert)]
-    assert len([name for name in module_.__all__ if name.startswith("check_")]) == 12
+    assert len([name for name in module_.__all__ if name.startswith("check_")]) == 14

@@ -125,6 +125,14 @@ def test_fast_dropout_at_its_limits():
     assert (FastDropout(1e-9)(torch.ones(99)) == 1).sum() >= 95
     assert FastDropout(1.0)(torch.ones(9)).tolist() == [0.0] * 9
 
+# %% ../book/07_gpt/fast.ipynb #b95c7ec5
+def test_fast_dropout_keeps_the_mean_where_it_drops_nearly_all():
+    ones_ = torch.ones(400, 5000)
+    for p_ in (0.9, 0.99, 0.99999):
+        torch.manual_seed(1337)
+        error_ = (p_ / (1 - p_) / ones_.numel()) ** 0.5
+        assert abs(FastDropout(p_)(ones_).mean().item() - 1) < 4 * error_ < 1
+
 # %% ../book/07_gpt/fast.ipynb #c3c3e3e7
 def test_attention_with_dropout_is_attention_with_those_coins():
     for B_, H_, T_, C_, p_ in ((2, 3, 5, 12, 0.3), (1, 1, 1, 2, 0.5), (3, 2, 16, 16, 0.1)):

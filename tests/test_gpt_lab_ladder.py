@@ -48,7 +48,7 @@ def test_the_tokenizer_reads_the_parts_of_its_text():
 
 # %% ../book/07_gpt/lab_ladder.ipynb #a4d6d45e
 def adamw_by_hand(model, data):
-    "Five steps of the lecture's loop: 0.01 as the step size, and batches of three chunks."
+    "Five steps of the lecture's loop: 0.01 as the step size, and batches of three windows."
     optimizer, g = torch.optim.AdamW(model.parameters(), lr=0.01), gen(7)
     for _ in range(5):
         optimizer.zero_grad()

@@ -103,6 +103,11 @@ def test_layer_norm_has_one_mode_and_no_memory():
     assert all(torch.equal(before_[k_], t_) for k_, t_ in n_.state_dict().items())
     same(n_(torch.full((1, 6), 3.0)).detach(), torch.zeros(1, 6), tol=1e-6)  # no spread: eps holds
 
+# %% ../book/07_gpt/layers.ipynb #5e27229a
+def test_layer_norm_refuses_another_width():
+    for shape_ in ((2, 1), (2, 6), ()):
+        with pytest.raises(ValueError, match=r"expected \(..., 5\)"): LayerNorm1d(5)(torch.ones(shape_))
+
 # %% ../book/07_gpt/layers.ipynb #47cfc3b5
 def test_dropping_keeps_the_mean_and_stops_in_eval():
     torch.manual_seed(1337)
@@ -130,6 +135,12 @@ def test_batched_heads_equal_the_list_there_and_back():
         same(got_, torch.cat(want_), tol=1e-11)
     for bad_ in (MultiHeadAttention(8, 2, 4, 3, proj=False), MultiHeadAttention(8, 2, 3, 3)):
         with pytest.raises(ValueError, match="fill the width"): CausalSelfAttention.from_heads(bad_)
+
+# %% ../book/07_gpt/layers.ipynb #282935c3
+def test_numbers_are_shared_out_to_some_heads():
+    for heads_ in (0, -1, 3):
+        with pytest.raises(ValueError, match=f"shared out to {heads_} heads"):
+            CausalSelfAttention(4, heads_)
 
 # %% ../book/07_gpt/layers.ipynb #b850196d
 def test_attention_drops_weights_only_while_it_trains():

@@ -109,12 +109,19 @@ def test_gpt_refuses_more_tokens_than_its_context():
     assert m_.embed(ids_[:, :1], start=5).shape == (1, 1, 8)
     with pytest.raises(ValueError, match="7 tokens, but a context has at most 6"): m_(ids_)
     with pytest.raises(ValueError, match="7 tokens, but"): m_.embed(ids_[:, :2], start=5)
+    with pytest.raises(ValueError, match=r"expected \(B, T\), got \(7,\)"): m_(ids_[0])
 
 # %% ../book/07_gpt/model.ipynb #28ab1a60
 def test_a_config_refuses_sizes_that_do_not_fit():
     with pytest.raises(ValueError, match="n_layer must be"): GPTConfig(n_layer=0)
     with pytest.raises(ValueError, match="dropout must be"): GPTConfig(dropout=1.0)
     with pytest.raises(ValueError, match="cannot be shared out to 5"): GPTConfig(n_head=5)
+
+# %% ../book/07_gpt/model.ipynb #1ebeebb0
+def test_a_config_refuses_values_of_another_kind():
+    for wrong_ in (dict(n_layer=True), dict(bias=2), dict(bias=1), dict(tied="no"), dict(tied=None),
+                   dict(activation="tanh"), dict(activation=None), dict(n_embd=384.0)):
+        with pytest.raises(ValueError, match=f"{[*wrong_][0]} must be"): GPTConfig(**wrong_)
 
 # %% ../book/07_gpt/model.ipynb #af72b256
 def with_dropout():

@@ -480,6 +480,18 @@ def test_a_step_size_too_large_is_one_line():
         assert status == 1 and "try a smaller lr" in err and err.count("\n") == 1
         assert all(p.isfinite().all() for p in load_model("text.safetensors")[0].parameters())
 
+# %% ../book/07_gpt/own_text.ipynb #15b33e44
+def test_a_text_larger_than_the_memory_is_one_line():
+    with trained():
+        for free in (2 * len(RHYME) - 1, 16 * len(RHYME) - 1):
+            with mock.patch("zth.terminal.free_memory", return_value=free):
+                err = complaint(call("eval", "text.safetensors", "rhyme.txt"))
+            assert "GB of memory" in err and err.endswith("are free: choose a shorter text\n"), err
+        for place in ("read_text", "CharTokenizer.encode"):
+            with mock.patch(f"zth.gpt.own_text.{place}", side_effect=MemoryError):
+                err = complaint(call("train", "rhyme.txt", "--out", "m"))
+            assert err == "zth: there is not enough memory: choose a shorter text\n"
+
 # %% ../book/07_gpt/own_text.ipynb #802fb22c
 def test_the_commands_load_no_other_chapter():
     code = """import atexit, sys; from zth.cli import main

@@ -69,10 +69,23 @@ def test_drawn_tokens_follow_the_probabilities():
     assert (next_token(wide_, 0.0) == wide_[0].argmax()).all()
     assert torch.equal(next_token(wide_, generator=gen(2)), next_token(wide_, generator=gen(2)))
 
+# %% ../book/07_gpt/sampling.ipynb #e3839161
+def test_settings_at_their_edges():
+    logits_ = torch.randn(6, 65, generator=gen())
+    for least_ in (1e-46, 1e-320):  # zero in 32 bits
+        assert torch.equal(next_probs(logits_, top_p=least_), next_probs(logits_, top_k=1))
+    steep_ = torch.tensor([[0.0, -30.0]])  # the second changes no sum in 32 bits
+    assert torch.equal(next_probs(steep_, top_p=1.0), next_probs(steep_))
+    assert torch.equal(next_probs(logits_, top_k=10**20), next_probs(logits_))
+    for type_ in (torch.float16, torch.bfloat16):
+        half_ = (20 * logits_).to(type_)
+        same(next_probs(half_, 1e-4), next_probs(half_.float(), 1e-4), tol=0)
+
 # %% ../book/07_gpt/sampling.ipynb #27c8059e
 def test_knobs_out_of_range_are_refused():
     some_ = torch.zeros(1, 4)
     for bad_, said_ in [({"temperature": -1.0}, "temperature must be 0"), ({"top_k": 0}, "at least 1"),
+                        ({"top_k": math.nan}, "whole number"), ({"top_k": True}, "whole number"),
                         ({"temperature": math.nan}, "not nan"), ({"top_p": 0.0}, "above 0"),
                         ({"top_p": 1.1}, "at most 1"), ({"top_p": math.nan}, "not nan")]:
         with pytest.raises(ValueError, match=said_): next_token(some_, **bad_)
@@ -173,6 +186,26 @@ def test_logits_from_a_cache_equal_those_of_the_whole_text():
             at_ += n_
             same(next_logits(model_, text_[:, :at_], memory_), want_[:, at_ - 1].detach(), tol=1e-4)
             assert memory_.length == at_
+
+# %% ../book/07_gpt/sampling.ipynb #117bd8f7
+def test_a_model_that_computes_something_else_gets_no_cache():
+    class Unscaled_(CausalSelfAttention):
+        def forward(self, x):
+            q, k, v = self.split(x)
+            out = F.scaled_dot_product_attention(q, k, v, is_causal=True, scale=1.0)
+            return self.proj(out.transpose(1, 2).flatten(2))
+    class Half_(GPTLanguageModel):
+        def features(self, idx): return super().features(idx) / 2
+    class Twin_(Unscaled_): twin_of = CausalSelfAttention  # it may say so
+    class Child_(Twin_): pass  # and its children may not
+    odd_, half_, start_ = net_(), Half_(net_().config), torch.zeros(1, 1, dtype=torch.int64)
+    for kind_, cached_ in ((Unscaled_, False), (Twin_, True), (Child_, False)):
+        odd_.blocks[1].attn.__class__ = kind_
+        assert (new_cache(odd_, 2) is not None) == cached_
+    for model_ in (odd_, half_):
+        assert new_cache(model_, 2) is None
+        got_, want_ = (generate(model_, start_, 7, generator=gen(), cache=c_) for c_ in (True, False))
+        assert torch.equal(got_, want_)
 
 # %% ../book/07_gpt/sampling.ipynb #ce73e344
 def test_a_full_cache_refuses_one_more_and_stays_as_it_is():

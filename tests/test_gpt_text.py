@@ -91,6 +91,8 @@ def test_every_window_can_be_drawn_and_none_beyond():
     assert get_batch(torch.arange(9), 3, 8, gen(), "meta")[0].device.type == "meta"
     with pytest.raises(ValueError, match="8 tokens are too few.* need 9"):
         get_batch(torch.arange(8), 3, 8, gen())
+    for sizes_ in ((0, 8), (-1, 8), (3, 0), (3, -1)):
+        with pytest.raises(ValueError, match="no batch has"): get_batch(torch.arange(12), *sizes_)
 
 # %% ../book/07_gpt/text.ipynb #cff34844
 def test_eval_mode_ends_with_the_block():
@@ -162,6 +164,13 @@ def test_the_estimate_is_a_mean_in_eval_mode():
                                         sum(spy_.losses[5:]).item() / 5], tol=1e-6)
     assert len(spy_.losses) == 10 and [*got_] == ["train", "val"]
     with pytest.raises(ValueError, match="at least 1"): estimate_loss(spy_, {}, 4, 6, 0)
+
+# %% ../book/07_gpt/text.ipynb #6f52b0b2
+def test_the_estimate_of_a_model_in_16_bits_is_as_good():
+    m_, ids_ = BigramLanguageModel(9), torch.randint(0, 9, (300,), generator=gen())
+    whole_, half_ = (estimate_loss(m_.to(type_), {"a": ids_}, 4, 6, 200, gen())["a"]
+                     for type_ in (torch.float32, torch.bfloat16))
+    assert abs(whole_ - half_) < 0.01
 
 # %% ../book/07_gpt/text.ipynb #568bfb59
 def test_the_estimate_gives_the_mode_back():

@@ -230,6 +230,7 @@ def test_a_resumed_run_is_the_same_to_the_bit():
 # %% ../book/07_gpt/training.ipynb #233ce3da
 def test_a_second_ctrl_c_strikes_at_once_and_the_file_stays():
     class Twice_(GPTLanguageModel):
+        twin_of = GPTLanguageModel  # that is what it computes
         count = 0  # in its sixth step it presses ctrl-C twice
         def forward(self, idx, targets=None):
             self.count += self.training
@@ -323,6 +324,11 @@ def test_a_bar_that_cannot_be_printed_stops_nothing():
             out = train(model_, {"train": data_}, TrainConfig(4, 2, eval_iters=1), gen(), progress=True)
         assert out.steps == 4
 
+# %% ../book/07_gpt/training.ipynb #424d4ed2
+def test_a_training_needs_a_part_to_train_on():
+    for parts_, said_ in (({"val": torch.arange(300) % 11}, "there are val"), ({}, "are none")):
+        with pytest.raises(ValueError, match=said_): train(net_(), parts_, TrainConfig(4))
+
 # %% ../book/07_gpt/training.ipynb #effc934b
 def test_the_place_is_tested_before_the_first_step():
     with tempfile.TemporaryDirectory() as at_:
@@ -344,6 +350,12 @@ def test_a_disk_that_is_too_small_is_noticed_before_the_first_step():
                   os.path.join(at_, "run"), progress=False)
     finally: resource_.setrlimit(resource_.RLIMIT_FSIZE, old_)
     assert all(torch.equal(a, b) for a, b in zip(net_().parameters(), model_.parameters()))
+
+# %% ../book/07_gpt/training.ipynb #031a49d2
+def test_a_history_too_long_for_a_file_is_noticed_before_the_first_step():
+    with tempfile.TemporaryDirectory() as at_, pytest.raises(ValueError, match="a larger eval_every"):
+        train(net_(), {"train": torch.arange(300) % 11}, TrainConfig(10**6, eval_every=2), gen(),
+              os.path.join(at_, "run"), progress=False)
 
 # %% ../book/07_gpt/training.ipynb #d5ead0b2
 def test_to_evaluate_more_often_changes_nothing_in_the_training():
@@ -371,3 +383,5 @@ def test_loss_by_position_covers_the_text():
     assert out.shape == (6,) and out.dtype == torch.float64 and not out.requires_grad
     same(out, torch.stack(rows_).double().mean(0).detach(), tol=1e-6)
     with pytest.raises(ValueError, match="6 tokens are too few"): loss_by_position(model_, data_[:6], 6)
+    for size_ in (0, -1):
+        with pytest.raises(ValueError, match="at least 1, not"): loss_by_position(model_, data_, size_)

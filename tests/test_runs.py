@@ -321,6 +321,8 @@ def test_the_labs_of_a_package_make_one_command():
             assert log.header["seed"] == row[1] and len(log.header["data_sha256"]) == 64
         assert main("tiny", ["one", "--log", "own.jsonl"]) == 0
         assert read_log("own.jsonl").header["command"].endswith("--seed 1337 --log own.jsonl")
+        assert main("tiny", ["one", "--log", "my own.jsonl"]) == 0
+        assert read_log("my own.jsonl").header["command"].endswith("--log 'my own.jsonl'")
 
 # %% ../book/appendix/runs.ipynb #c10a0039
 def test_a_command_that_cannot_be_is_refused_in_a_line():
@@ -328,16 +330,28 @@ def test_a_command_that_cannot_be_is_refused_in_a_line():
     bad = {"dance": "invalid choice", "one --steps 0": "must be from 1 to 100,000,000, not 0",
            "one --steps -1": "must be from 1", "one --steps many": "'many' is not a whole number",
            "one --steps 999999999999": "not 999,999,999,999", "one --seed -1": "must be from 0",
-           "speed": "the race is bench/tiny_speed.py", "": "RUN", "one --log x.json": None}
+           "speed": "the race is bench/tiny_speed.py", "": "RUN",
+           "one --log x.json": "argument --log: x.json: a log is called NAME.jsonl"}
     with inside() as here, a_package(lab_a={"one": Run(fail, 5)}):
         for words, said in bad.items():
             with contextlib.redirect_stderr(io.StringIO()) as heard:
-                with pytest.raises(SystemExit if said else ValueError): main("tiny", words.split())
-            if said: assert said in heard.getvalue().splitlines()[-1], (words, heard.getvalue())
+                with pytest.raises(SystemExit): main("tiny", words.split())
+            assert said in heard.getvalue().splitlines()[-1], (words, heard.getvalue())
         with contextlib.redirect_stderr(io.StringIO()) as heard, pytest.raises(SystemExit) as stop:
             main("tiny", ["one"])
         assert heard.getvalue().endswith("python -m tiny: cannot write x: No space left on device\n")
         assert stop.value.code == 1 and not list(here.iterdir())
+
+# %% ../book/appendix/runs.ipynb #c7189bc6
+def test_an_interrupted_command_keeps_its_rows_and_has_no_traceback():
+    def interrupt(log, text, steps, seed):
+        log.row(step=1)
+        raise KeyboardInterrupt
+    with inside() as here, a_package(lab_a={"one": Run(interrupt, 5)}):
+        with contextlib.redirect_stderr(io.StringIO()) as heard:
+            assert main("tiny", ["one", "--log", "o.jsonl"]) == 130
+        assert "o.jsonl is as it was; rows kept in" in heard.getvalue()
+        assert [p.name for p in here.iterdir()] == ["o.partial.jsonl"]
 
 # %% ../book/appendix/runs.ipynb #c10a0040
 def test_two_labs_may_not_share_the_name_of_a_run():

@@ -64,6 +64,16 @@ def test_answers_and_checks_are_folded_with_what_they_print():
     assert _fold({"test": "a_b"}, "assert x") == ("Check: a b", False)
     assert _fold({}, "assert x") == ("Check", True) and _fold({}, "x = 1") == (None, False)
 
+# %% ../book/appendix/weave/cells.ipynb #c0ffee08
+def test_a_stub_ends_in_the_line_that_a_reader_runs():
+    from zth.weave.cells import _for_reader
+    stub = "def mine(): raise NotImplementedError\n\n"
+    wrapped = 'test_fail(lambda: finished.check_it((mine, 1)), contains="still the stub")'
+    assert _for_reader(stub + wrapped) == f"{stub}check_it((mine, 1))"
+    assert _for_reader(wrapped.replace("finished.", "")) == "check_it((mine, 1))"
+    for other in (stub, wrapped.replace("still the stub", "a sign"), f"    {wrapped}"):
+        assert _for_reader(other) == other
+
 # %% ../book/appendix/weave/cells.ipynb #34d51924
 docutils_nodes = pytest.importorskip("docutils.nodes")
 
@@ -82,6 +92,19 @@ def test_a_block_loses_its_directives_only():
     empty = cell_of("#| export")
     clean_block(empty, empty[0])
     assert empty.children == []
+
+# %% ../book/appendix/weave/cells.ipynb #c0ffee09
+def test_a_fold_says_whether_it_is_a_check():
+    def fold_of(source):
+        cell = cell_of(source)
+        clean_block(cell, cell[0])
+        return cell[0].astext().split(">")[0]
+
+    for source in ("#| test f\nx", "#| test\n#| fold: Helpers\nx", "assert x",
+                   "#| fold: They agree\ntest_eq(x, y)"):
+        assert fold_of(source) == '<details class="zth-fold zth-check"', source
+    for source in ("#| fold: Draw it\nx", "#| fold: I have guessed: show\nx"):
+        assert fold_of(source) == '<details class="zth-fold"', source
 
 # %% ../book/appendix/weave/cells.ipynb #08bf3667
 def test_a_cell_gets_marks_for_what_it_is():

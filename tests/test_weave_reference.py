@@ -7,10 +7,11 @@ from zth.weave.reference import *
 
 # %% ../book/appendix/weave/reference.ipynb #6e477fc2
 import subprocess, sys
+from pathlib import Path
 
 from zth.weave.exporting import export
 from zth.weave.grammar import as_test, indent_code
-from zth.weave.sources import environment, folder, project, write_notebook
+from zth.weave.sources import environment, folder, project, settings, write_notebook
 
 # %% ../book/appendix/weave/reference.ipynb #c3c2dcd4
 def test_signatures_show_defaults():
@@ -32,6 +33,23 @@ def test_parameters_become_a_table():
 
     def undocumented(a, b=2): return a + b
     assert _parameters(undocumented) == ""
+
+# %% ../book/appendix/weave/reference.ipynb #cc9e6665
+def test_a_default_of_none_is_no_type():
+    from zth.weave.reference import _parameters
+
+    def quiet(
+        size: int | None = None,  # how many
+        kind=None,  # of which kind
+    ) -> None: pass
+
+    rows = _parameters(quiet).splitlines()
+    assert rows[2:] == ["| `size` | `int \\| None` | `None` | how many |",
+                        "| `kind` |  | `None` | of which kind |"]
+
+    def loud(size: int) -> None:  # nothing that one could use
+        pass
+    assert _parameters(loud).splitlines()[-1] == "**Returns** `None`: nothing that one could use"
 
 # %% ../book/appendix/weave/reference.ipynb #42a6559b
 def test_only_documented_methods_are_part_of_the_interface():
@@ -60,6 +78,63 @@ def test_only_documented_methods_are_part_of_the_interface():
     assert [(n, k) for n, k, f in _methods(Example)][-2:] == [
         ("grow", "method"), ("load", "classmethod")]
 
+# %% ../book/appendix/weave/reference.ipynb #8e66e7dc
+def test_a_constant_is_whole_with_a_line_for_each_entry():
+    from collections import namedtuple
+    from zth.weave.reference import _constant, _written
+
+    assert _written({"a": (1,), "b": [print, dict]}) == "{'a': (1,), 'b': [print, dict]}"
+    assert _written({"b", "a"}) == "{'a', 'b'}"
+    assert _written(set()) == "set()"
+    Point = namedtuple("Point", "x y")
+    assert _written([Point(1, 2)]) == "[Point(x=1, y=2)]"
+
+    long = {name * 12: {"size": 3, "words": [name * 30, name * 31]} for name in "ab"}
+    lines = _written(long).splitlines()
+    assert lines[0] == "{" and lines[1].startswith("    'aaaaaaaaaaaa': {") and lines[-1] == "}"
+    assert eval(_written(long)) == long
+    assert lines[2] == "        'size': 3,"
+
+    from zth.weave import grammar
+    assert _constant("GRAMMAR", grammar.GRAMMAR, "zth.weave.grammar").startswith("{\n")
+    assert eval(_constant("GRAMMAR", grammar.GRAMMAR, "zth.weave.grammar")) == grammar.GRAMMAR
+
+# %% ../book/appendix/weave/reference.ipynb #55dce2c2
+def test_a_value_that_cannot_be_written_is_shown_by_its_statement():
+    with folder() as here:
+        project(here)
+        write_notebook(here / "book/03.ipynb", "#| default_exp ways",
+                       "#| export\nWAYS = {'twice': lambda x: 2 * x,\n        'not': None}")
+        export(here)
+        code = "from zth.weave import api_text; print(api_text('pkg.ways'))"
+        cmd = [sys.executable, "-c", code]
+        said = subprocess.run(cmd, env=environment(here), capture_output=True, text=True)
+    assert "WAYS = {'twice': lambda x: 2 * x,\n        'not': None}\n" in said.stdout, said
+    assert "0x" not in said.stdout and "function" not in said.stdout
+
+# %% ../book/appendix/weave/reference.ipynb #922660f1
+def test_a_source_link_names_the_line():
+    from zth.weave.reference import _address, _source
+
+    cfg = settings()
+    package = cfg["root"] / cfg["lib_path"]
+
+    def begins(text, link):
+        "Whether the line that a link names begins with the text."
+        path, _, line = link.partition(f"/blob/{cfg['branch']}/")[2].rstrip(")").partition("#L")
+        lines = (cfg["root"] / path).read_text(encoding="utf-8").splitlines()
+        return lines[int(line) - 1].startswith(text)
+
+    from zth.weave import grammar, sources
+    ours = Path(grammar.__file__).resolve().is_relative_to(package)  # an installed one says nothing
+    for name, module, text in [("WeaveError", sources, "class WeaveError"),
+                               ("indent_code", grammar, "def "), ("GRAMMAR", grammar, "GRAMMAR = ")]:
+        link = _source(name, getattr(module, name), module.__name__)
+        assert (link.startswith("[Source, line ") and begins(text, link)) if ours else link == ""
+    if ours: assert _address("zth.weave.grammar") == (
+        f"{cfg['git_url']}/blob/{cfg['branch']}/zth/weave/grammar.py")
+    assert _address("json") == "" and _source("dumps", __import__("json").dumps, "json") == ""
+
 # %% ../book/appendix/weave/reference.ipynb #0aceac1e
 def test_api_text_has_every_public_name():
     from importlib import import_module
@@ -73,10 +148,20 @@ def test_api_text_has_every_public_name():
         whole += text
     assert "````{py:function} record(**values)\n:module: zth.weave.pages" in whole
     assert "````{py:exception} WeaveError" in whole and "````{py:data} GRAMMAR" in whole
-    assert "_write" not in whole
+    assert "_write" not in whole and "NoneType" not in whole and " at 0x" not in whole
 
     value = SimpleNamespace(__module__="zth.elsewhere")  # a value of a class from another module
     assert "`zth.weave.SMALL`" in _object_entry("SMALL", value, "zth.weave")
+
+# %% ../book/appendix/weave/reference.ipynb #aac90b46
+def test_classes_and_functions_come_before_constants():
+    text = api_text("zth.weave.grammar")
+    fold = text.index('<details class="zth-constants">')
+    assert "<summary>Constants: <code>GRAMMAR</code>, <code>MARKS</code></summary>" in text[fold:]
+    assert "{py:data}" not in text[:fold] and "{py:data} GRAMMAR" in text[fold:]
+    assert "{py:function}" in text[:fold] and "{py:function}" not in text[fold:]
+    assert text.endswith("</details>")
+    assert "<details" not in api_text("zth.weave.exporting")  # it has none
 
 # %% ../book/appendix/weave/reference.ipynb #9e7868e3
 def test_the_door_of_a_package_links_to_its_modules():

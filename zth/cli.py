@@ -7,7 +7,8 @@ __all__ = ['COMMANDS', 'app', 'Entry', 'command_at', 'environment_line', 'main']
 import os
 import signal
 import sys
-from contextlib import suppress
+import threading
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib import import_module, metadata
 from typing import Annotated
@@ -34,6 +35,26 @@ COMMANDS = {
                   "Train a GPT on a text of your own, let it write, measure it."),
 }
 
+# %% ../book/appendix/cli.ipynb #48fba07a
+_STOPPING = ("SIGINT", "SIGTERM", "SIGHUP")  # what ends a program; Windows has no SIGHUP
+
+@contextmanager
+def _signals_later():
+    "Hold a signal back until the block is over: an import may swallow it. A second one strikes."
+    heard, before = [], {}
+    def give_back():
+        while before: signal.signal(*before.popitem())
+    def hear(number, frame):
+        heard.append(number)
+        give_back()
+    for name in _STOPPING if threading.current_thread() is threading.main_thread() else ():
+        number = getattr(signal, name, None)
+        if number is not None and callable(signal.getsignal(number)):
+            before[number] = signal.signal(number, hear)
+    try: yield
+    finally: give_back()
+    if heard: signal.raise_signal(heard[0])
+
 # %% ../book/appendix/cli.ipynb #c5c28196
 def command_at(
     target: str,  # "module:attribute"
@@ -41,7 +62,8 @@ def command_at(
 ):  # a command that typer can run
     "Import the target of an `Entry` and make a command of it."
     module, _, attribute = target.partition(":")
-    try: found = getattr(import_module(module), attribute)
+    try:
+        with _signals_later(): found = getattr(import_module(module), attribute)
     except ModuleNotFoundError as e:
         need = f"'zth {name}' needs the package {e.name!r}"
         raise CommandError(f"{need}: pip install {e.name}") from e
@@ -100,6 +122,7 @@ class Commands(TyperGroup):
         if not standalone_mode: return run(*args, standalone_mode=False, **settings)
         try:
             status = run(*args, standalone_mode=False, **settings)
+            if status == 130: raise KeyboardInterrupt  # which a newer typer has caught
             if sys.stdout is not None:
                 with output(): sys.stdout.flush()  # what `print` has left in the buffer
         except typer.Abort: _fail("zth: stopped", 130)
@@ -155,7 +178,7 @@ def main():
     "Run `zth` with the arguments of the process."
     if hasattr(sys.stdout, "reconfigure"): sys.stdout.reconfigure(errors="replace")
     if sys.stdout is not None: sys.stdout = _Stdout(sys.stdout)
-    for name in ("SIGTERM", "SIGHUP"):  # Windows has no SIGHUP
+    for name in _STOPPING[1:]:
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) == signal.SIG_DFL:
             signal.signal(number, signal.default_int_handler)

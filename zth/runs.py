@@ -7,6 +7,7 @@ __all__ = ['RACE', 'LogError', 'RunLog', 'read_header', 'Log', 'read_log', 'Run'
 import json
 import os
 import secrets
+import shlex
 import sys
 import time
 import warnings
@@ -312,17 +313,19 @@ def main(
     args = (parser := _parser(package, runs)).parse_args(argv)
     try: run = runs[args.run] if args.run in runs else race(chapter)
     except LookupError as e: parser.error(str(e))
+    try: path = _new_path(args.log or f"{chapter}_{args.run}")
+    except ValueError as e: parser.error(f"argument --log: {e}")
     steps = args.steps or run.steps
     command = f"python -m {package} {args.run} --steps {steps} --seed {args.seed}"
     if args.tf32:
         import torch
         torch.set_float32_matmul_precision("high")
         command += " --tf32"
-    if args.log: command += f" --log {args.log}"
+    if args.log: command += f" --log {shlex.quote(args.log)}"
     from zth.data import load
     try:
-        with RunLog(args.log or f"{chapter}_{args.run}", command, args.seed,
-                    data := load(run.data)) as log:
+        with RunLog(path, command, args.seed, data := load(run.data)) as log:
             run.function(log, data, steps, args.seed)
     except LogError as e: parser.exit(1, f"{parser.prog}: {e}\n")
+    except KeyboardInterrupt: return 130  # the log has said what is left
     return 0

@@ -16,32 +16,27 @@ from .text import LanguageModel, BigramLanguageModel
 _all_ = ["CharTokenizer", "split_text", "get_batch", "evaluating", "estimate_loss",
          "LanguageModel", "BigramLanguageModel"]
 
-# %% ../../book/07_gpt/index.ipynb #0c50f604
 from .averaging import avg_loops, averaging_weights, avg_matmul, avg_softmax, TokenModel
 from .self_attention import attention_single, attention, causal_mask
 _all_ += ["avg_loops", "averaging_weights", "avg_matmul", "avg_softmax", "TokenModel",
           "attention_single", "attention", "causal_mask"]
 
-# %% ../../book/07_gpt/index.ipynb #6b4f7d06
 from .layers import Head, MultiHeadAttention, CausalSelfAttention, FeedForward, LayerNorm1d
 from .model import GPTConfig, Block, GPTLanguageModel, count_terms, gpt_size
 _all_ += ["Head", "MultiHeadAttention", "CausalSelfAttention", "FeedForward", "LayerNorm1d",
           "GPTConfig", "Block", "GPTLanguageModel", "count_terms", "gpt_size"]
 
-# %% ../../book/07_gpt/index.ipynb #9d2d3439
 from .inside import attention_maps, stream_states, stream_norms
 from .sampling import next_probs, next_token, KVCache, stream, generate, writing_flops
 _all_ += ["attention_maps", "stream_states", "stream_norms", "next_probs", "next_token",
           "KVCache", "stream", "generate", "writing_flops"]
 
-# %% ../../book/07_gpt/index.ipynb #0712c8dc
 from .checkpoint import save_model, load_model, Checkpoint
 from .training import TrainConfig, TrainResult, learning_rate, make_optimizer
 from .training import train_step, training_steps, train, loss_by_position
 _all_ += ["save_model", "load_model", "Checkpoint", "TrainConfig", "TrainResult", "learning_rate",
           "make_optimizer", "train_step", "training_steps", "train", "loss_by_position"]
 
-# %% ../../book/07_gpt/index.ipynb #0f124479
 from .fast import FAST, FastLinear, FastDropout, FastAttention, faster, keep_memory
 from .fast import step_flops
 from .assistants import ranking_loss

@@ -27,16 +27,18 @@ def avg_loops(
 # %% ../../book/07_gpt/averaging.ipynb #7b1c5651
 def averaging_weights(
     T: int,  # how many positions
+    dtype=None, device=None,  # of the matrix, as for torch.ones
 ) -> torch.Tensor:  # (T, T): row t has 1 / (t + 1) at each position up to t
     "The matrix that averages the past."
-    w = torch.tril(torch.ones(T, T))
+    w = torch.tril(torch.ones(T, T, dtype=dtype, device=device))
     return w / w.sum(1, keepdim=True)
 
 def avg_matmul(
     x: torch.Tensor,  # (B, T, C)
 ) -> torch.Tensor:  # (B, T, C)
     "At every position the mean of all vectors up to it, by one matrix product."
-    return averaging_weights(x.shape[1]).to(x) @ x  # (T, T) @ (B, T, C)
+    w = averaging_weights(x.shape[1], x.dtype, x.device)
+    return w @ x  # (T, T) @ (B, T, C)
 
 # %% ../../book/07_gpt/averaging.ipynb #5862b2c8
 def avg_softmax(
@@ -46,8 +48,9 @@ def avg_softmax(
     T = x.shape[1]
     # True above the diagonal, where the position s comes after t
     future = torch.ones(T, T, dtype=torch.bool, device=x.device).triu(1)
-    scores = torch.zeros(T, T, device=x.device).masked_fill(future, -math.inf)
-    return scores.softmax(-1).to(x) @ x  # (T, T) @ (B, T, C)
+    scores = torch.zeros(T, T, dtype=x.dtype, device=x.device)
+    w = scores.masked_fill(future, -math.inf).softmax(-1)
+    return w @ x  # (T, T) @ (B, T, C)
 
 # %% ../../book/07_gpt/averaging.ipynb #761c9d63
 class TokenModel(LanguageModel):
@@ -68,7 +71,7 @@ class TokenModel(LanguageModel):
         self.lm_head = nn.Linear(n_embd, vocab_size)
 
     def logits(self, idx):  # (B, T) int64 -> (B, T, V)
-        T = idx.shape[1]
+        T = idx.shape[-1]
         if T > self.block_size:
             raise ValueError(f"a context of {T} tokens is longer than block_size, "
                              f"{self.block_size}")

@@ -19,6 +19,7 @@ import torch
 
 from ..files import TensorFile, write_tensors
 from .model import GPTConfig, GPTLanguageModel, gpt_size
+from .sampling import usual_class
 from .text import CharTokenizer
 
 # %% ../../book/07_gpt/checkpoint.ipynb #b1a0c317
@@ -38,13 +39,21 @@ def _skeleton(config):
 # %% ../../book/07_gpt/checkpoint.ipynb #dca4cc9d
 def _check_structure(model):
     "Refuse a model that its config does not describe: it would come back as another one."
-    if not isinstance(model, GPTLanguageModel):
+    if usual_class(model) is not GPTLanguageModel:
         raise TypeError(f"only a GPTLanguageModel can be saved, not {type(model).__name__}")
-    usual = dict(_skeleton(model.config).named_modules())
+    skeleton = _skeleton(model.config)
+    usual = dict(skeleton.named_modules())
     for name, part in model.named_modules():
-        if name not in usual or not isinstance(part, type(usual[name])):
+        if name not in usual or usual_class(part) is not type(usual[name]):
             raise ValueError(f"a file has no place for the {type(part).__name__} in {name}: "
                              "it would load as the usual model")
+        for key, value in vars(usual[name]).items():  # n_head, eps, p: no tensors
+            held = getattr(part, key, None)
+            if key[0] != "_" and key != "training" and held != value:
+                raise ValueError(f"{name}.{key} is {held}, and the config of the model "
+                                 f"makes it {value}")
+    if _weights(model).keys() != _weights(skeleton).keys():
+        raise ValueError("parameters are shared in a way that the config does not say")
 
 # %% ../../book/07_gpt/checkpoint.ipynb #67815733
 def _check_vocabulary(tokenizer, config):
@@ -78,6 +87,9 @@ def save_model(
 def _check_shapes(config, file):
     "Compare the sizes in the metadata with the tensors, before anything is made."
     shapes = {n: s for n, s in file.shapes.items() if n.startswith("model.")}
+    if 6 * config.n_layer > len(shapes):  # a block has six matrices and norms at least
+        raise ValueError(f"its sizes ask for {config.n_layer:,} blocks, and it holds "
+                         f"{len(shapes):,} tensors")
     held, asked = sum(map(math.prod, shapes.values())), gpt_size(config)
     # up to twice, the skeleton is cheap and says which tensor is wrong
     if asked > 2 * held:
@@ -164,7 +176,7 @@ class Checkpoint:
             if str(e).startswith(str(path)): raise  # it names the file already
             raise ValueError(f"{path} is damaged: {e}") from None
 
-    def model(self) -> GPTLanguageModel:  # in eval mode
+    def model(self) -> GPTLanguageModel:  # in eval mode, and in 32 bits
         "Make the model and read its weights."
         # its first weights are replaced at once
         with torch.random.fork_rng(devices=[]):
@@ -207,7 +219,7 @@ class Checkpoint:
 def load_model(
     path,  # a file that `save_model` or `train` has written
 ) -> tuple:  # the model in eval mode, and its CharTokenizer or None
-    "Read a model from its file."
+    "Read a model from its file, in 32 bits whatever it was saved in."
     saved = Checkpoint(path)
     return saved.model(), saved.tokenizer
 
@@ -242,10 +254,15 @@ def save_run(
 # %% ../../book/07_gpt/checkpoint.ipynb #e06949ca
 def run_bytes(
     model: GPTLanguageModel,
+    rows: int = 0,  # of the history
 ) -> int:  # an upper bound
     "How large the file of a run will be: every parameter, and the two averages of AdamW."
-    numbers = sum(p.numel() * p.element_size() for p in model.parameters())
-    return 3 * numbers + 2**20  # the rest is for header, history and random states
+    sizes = [p.numel() * p.element_size() for p in model.parameters()]
+    if rows > 50_000:
+        raise ValueError(f"{rows:,} evaluations do not fit in the header of a file: "
+                         "choose a larger eval_every")
+    # names and step counts, the history, and the rest with the random states
+    return 3 * sum(sizes) + 800 * len(sizes) + 250 * rows + 2**20
 
 # %% ../../book/07_gpt/checkpoint.ipynb #bf832599
 @contextmanager

@@ -70,6 +70,8 @@ class _Product(torch.autograd.Function):
 # %% ../../book/07_gpt/fast.ipynb #2ebe2f9e
 class FastLinear(nn.Linear):
     "nn.Linear that multiplies with oneDNN where that is possible and worth it."
+    twin_of = nn.Linear  # what it computes
+
     def forward(self, x):
         plain = x.dtype == self.weight.dtype == torch.float32 and x.is_cpu
         # then the call costs more than it gains
@@ -100,17 +102,21 @@ def _random_int16(shape):
     bits = torch.empty(-(-n // 4), dtype=torch.int64).random_(-2**63, None)
     return bits.view(torch.int16)[:n].view(shape)
 
+COARSE = 0.99  # beyond it, 16 bits say too little about the few that are kept
+
 def _dropped_below(p):
     "The int16 below which a number is dropped."
     return min(65535, max(1, round(p * 65536))) - 32768
 
 # %% ../../book/07_gpt/fast.ipynb #b20e41f5
 class FastDropout(nn.Dropout):
-    "Dropout that decides by 16 random bits for each number."
+    "Dropout that decides by 16 random bits for each number: p in steps of 1 / 65,536."
+    twin_of = nn.Dropout
+
     def forward(self, x):
         if not self.training or not self.p:
             return x
-        if not x.is_cpu or self.p == 1:
+        if not x.is_cpu or self.p > COARSE:
             return super().forward(x)
         keep = torch.empty(x.shape, dtype=x.dtype)
         torch.ge(_random_int16(x.shape), _dropped_below(self.p), out=keep)  # 1 or 0
@@ -120,15 +126,15 @@ class FastDropout(nn.Dropout):
 class _DroppedAttention(torch.autograd.Function):
     "Causal attention with dropout, one example at a time; a minus marks what was dropped."
     @staticmethod
-    def forward(ctx, q, k, v, p):  # (B, H, T, d) three times
-        B, H, T, d = q.shape
-        future = q.new_full((T, T), -math.inf).triu(1).expand(H, T, T)
-        signed = q.new_empty(B, H, T, T)  # all that is kept of the scores
+    def forward(ctx, q, k, v, p):  # (B, nh, T, hs) three times
+        B, nh, T, hs = q.shape
+        future = q.new_full((T, T), -math.inf).triu(1).expand(nh, T, T)
+        signed = q.new_empty(B, nh, T, T)  # all that is kept of the scores
         # in memory as the projection wants it
-        out = q.new_empty(B, T, H, d).transpose(1, 2)
+        out = q.new_empty(B, T, nh, hs).transpose(1, 2)
         for b in range(B):
-            # divided by sqrt(d), masked
-            s = torch.baddbmm(future, q[b], k[b].mT, alpha=d**-0.5)
+            # divided by sqrt(hs), masked
+            s = torch.baddbmm(future, q[b], k[b].mT, alpha=hs**-0.5)
             torch.softmax(s, -1, out=s)
             coins = _random_int16(s.shape)
             # coin + 0.5 - limit is negative for the dropped ones and never zero
@@ -140,12 +146,12 @@ class _DroppedAttention(torch.autograd.Function):
 
     @staticmethod
     @torch.autograd.function.once_differentiable
-    def backward(ctx, dout):  # (B, H, T, d)
+    def backward(ctx, dout):  # (B, nh, T, hs)
         q, k, v, signed = ctx.saved_tensors
-        B, H, T, d = q.shape
+        B, nh, T, hs = q.shape
         # as `split` has them in memory
-        dqkv = q.new_empty(B, T, 3, H, d).permute(2, 0, 3, 1, 4)
-        dout, scale = dout * (1 / (1 - ctx.p)), d**-0.5
+        dqkv = q.new_empty(B, T, 3, nh, hs).permute(2, 0, 3, 1, 4)
+        dout, scale = dout * (1 / (1 - ctx.p)), hs**-0.5
         for b in range(B):
             kept = signed[b].relu()
             dqkv[2, b] = kept.mT @ dout[b]
@@ -157,9 +163,11 @@ class _DroppedAttention(torch.autograd.Function):
 # %% ../../book/07_gpt/fast.ipynb #e57d5b46
 class FastAttention(CausalSelfAttention):
     "CausalSelfAttention with its own path for dropout on a CPU."
+    twin_of = CausalSelfAttention
+
     def forward(self, x):  # (B, T, C) -> (B, T, C)
         p = self.attn_dropout.p
-        if not (self.training and 0 < p < 1 and x.is_cpu):
+        if not (self.training and 0 < p <= COARSE and x.is_cpu):
             return super().forward(x)
         q, k, v = self.split(x)
         out = _DroppedAttention.apply(q, k, v, p)

@@ -59,9 +59,9 @@ def position_losses(
     model: LanguageModel,
     x: torch.Tensor,  # (B, T) int64
     y: torch.Tensor,  # (B, T) int64, what follows
-    alone: bool = False,  # cut the chunk after each position before predicting there
+    alone: bool = False,  # cut the window after each position before predicting there
 ) -> torch.Tensor:  # (T,) mean losses
-    "The loss at each position of a chunk; with `alone`, no later character is there to be seen."
+    "The loss at each position of a window; with `alone`, no later character is there to be seen."
     with evaluating(model):
         if alone:
             logits = torch.stack([model(x[:, : t + 1])[0][:, -1] for t in range(x.shape[1])], 1)

@@ -28,8 +28,8 @@ def plain_steps(
     parts: dict,  # "train": (N,) int64
     steps: int,  # updates
     lr: float,  # the step size
-    block_size: int = 8,  # tokens in a chunk
-    batch_size: int = 32,  # chunks in a batch
+    block_size: int = 8,  # tokens in a window
+    batch_size: int = 32,  # windows in a batch
     generator: torch.Generator = None,  # draws the batches; None: PyTorch's own
     warmup: int = 0,  # steps until the step size is the whole one
     loss_of=None,  # as for `train_step`
@@ -47,8 +47,8 @@ def quick_losses(
     model: LanguageModel,
     parts: dict,  # name: (N,) int64
     batches: int = 200,
-    batch_size: int = 32,  # chunks in a batch
-    block_size: int = 8,  # tokens in a chunk
+    batch_size: int = 32,  # windows in a batch
+    block_size: int = 8,  # tokens in a window
     generator: torch.Generator = None,  # draws the positions; None: PyTorch's own
 ) -> dict:  # name: the mean loss
     "Estimate the loss of a small model on every part, all batches in one."

@@ -44,7 +44,7 @@ def _small_run(log, text, steps, seed=1337, config=None, every=50, rates=(1e-3, 
         model = faster(GPTLanguageModel(config or small_config(tok.vocab_size), g))
         plan = TrainConfig(steps=steps, lr=lr, eval_every=eval_every, eval_iters=20)
         train(model, parts, plan, g, log=log_of(model))
-        rng = torch.Generator().manual_seed(seed)  # the same chunks for all
+        rng = torch.Generator().manual_seed(seed)  # the same windows for all
         final = estimate_loss(model, parts, 64, model.block_size, 100, rng)
         size = sum(p.numel() for p in model.parameters())
         return dict(lr=lr, steps=steps, parameters=size, **final)

@@ -97,6 +97,8 @@ class LayerNorm1d(nn.Module):
         self.beta = nn.Parameter(torch.zeros(dim))
 
     def forward(self, x):  # (..., dim)
+        if x.shape[-1:] != self.gamma.shape:  # or gamma would spread x out
+            raise ValueError(f"expected (..., {len(self.gamma)}), got {tuple(x.shape)}")
         mean = x.mean(-1, keepdim=True)  # (..., 1)
         var = x.var(-1, keepdim=True, correction=0)  # divided by dim, as in PyTorch
         return self.gamma * (x - mean) / torch.sqrt(var + self.eps) + self.beta
@@ -112,7 +114,7 @@ class CausalSelfAttention(nn.Module):
         proj_bias: bool = True,  # of the projection
     ):
         super().__init__()
-        if n_embd % n_head:
+        if n_head < 1 or n_embd % n_head:
             raise ValueError(f"{n_embd} numbers cannot be shared out to {n_head} heads")
         self.n_head = n_head
         # rows in this order: the queries of all heads, then the keys, then the values

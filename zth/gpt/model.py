@@ -29,7 +29,7 @@ class GPTConfig:
     def __post_init__(self):
         for name in ("vocab_size", "block_size", "n_layer", "n_head", "n_embd"):
             size = getattr(self, name)
-            if not isinstance(size, int) or size < 1:
+            if type(size) is not int or size < 1:  # True would pass for 1
                 raise ValueError(
                     f"{name} must be a whole number of at least 1, not {size!r}")
         if self.n_embd % self.n_head:
@@ -38,6 +38,12 @@ class GPTConfig:
         if not 0 <= self.dropout < 1:
             raise ValueError(
                 f"dropout must be at least 0 and below 1, not {self.dropout}")
+        for name, kinds in {"bias": (True, False), "tied": (True, False),
+                            "activation": ("relu", "gelu")}.items():
+            value = getattr(self, name)
+            if type(value) is not type(kinds[0]) or value not in kinds:
+                raise ValueError(
+                    f"{name} must be {kinds[0]!r} or {kinds[1]!r}, not {value!r}")
 
 # %% ../../book/07_gpt/model.ipynb #c11876bd
 class Block(nn.Module):
@@ -103,6 +109,7 @@ class GPTLanguageModel(LanguageModel):
         start: int = 0,  # the position of the first token
     ) -> torch.Tensor:  # (B, T, C), the stream where it begins
         "The embeddings of the tokens plus those of their positions."
+        if idx.dim() != 2: raise ValueError(f"expected (B, T), got {tuple(idx.shape)}")
         end = start + idx.shape[1]
         if end > self.block_size:
             raise ValueError(

@@ -67,6 +67,8 @@ def get_batch(
     device=None,  # where the batch goes; None: where the data is
 ) -> tuple:  # x and y, both (batch_size, block_size) int64; y is x shifted by one
     "Random windows of the text, and the token that follows each of their tokens."
+    if min(batch_size, block_size) < 1:
+        raise ValueError(f"no batch has {batch_size} windows of {block_size} tokens")
     if len(data) < block_size + 1:
         raise ValueError(f"{len(data)} tokens are too few: "
                          f"a context and its target need {block_size + 1}")
@@ -160,6 +162,7 @@ def estimate_loss(
             total = 0.0
             for _ in range(iters):
                 x, y = get_batch(data, batch_size, block_size, generator, device)
-                total += model(x, y)[1]  # a tensor: .item() would wait for a GPU
+                # a tensor, as .item() would wait for a GPU; 16 bits cannot hold the sum
+                total += model(x, y)[1].float()
             out[name] = total.item() / iters
     return out

@@ -28,12 +28,12 @@ from .text import CharTokenizer, LanguageModel, estimate_loss, evaluating, get_b
 class TrainConfig:
     "How to train; the defaults are nanoGPT's small CPU setting."
     steps: int = 2000  # updates of the weights
-    batch_size: int = 12  # chunks of text in a step
+    batch_size: int = 12  # windows of text in a step
     lr: float = 1e-3  # the largest step size
     min_lr: float = None  # the step size at the end of the cosine; None: a tenth of lr
     warmup: int = 100  # steps until the step size is the largest
     schedule: str = "cosine"  # the step size after the warm-up: "cosine" or "constant"
-    # the share of its two averages that AdamW keeps at a step
+    # how much of its two averages AdamW keeps at each step
     betas: tuple = (0.9, 0.99)
     weight_decay: float = 0.1  # pull of the matrices towards zero, times the step size
     clip: float = 1.0  # the largest norm of the gradient; 0: any
@@ -215,6 +215,9 @@ def train(
     tokenizer: CharTokenizer = None,  # goes into the file
 ) -> TrainResult:
     "Train a model; ctrl-C ends it after a whole step, and `resume` continues it."
+    if "train" not in parts:
+        there = ", ".join(parts) or "none"
+        raise ValueError(f"no part is called 'train'; there are {there}")
     config, data = config or TrainConfig(), data_digests(parts)
     saved = _to_resume(resume, path, config, data)
     step, history, before = 0, [], 0.0
@@ -222,7 +225,9 @@ def train(
         step, history, before = saved.step, list(saved.history), saved.seconds
         tokenizer = tokenizer or saved.tokenizer
     if path is not None:
-        reserve(path, run_bytes(model))  # a full disk is noticed now, not in an hour
+        rows = config.steps // config.eval_every + 3
+        # a full disk is noticed now, not in an hour
+        reserve(path, run_bytes(model, rows))
     optimizer, device = make_optimizer(model, config), next(model.parameters()).device
     start = time.perf_counter() - before  # as if there had been no pause
 
@@ -286,6 +291,8 @@ def loss_by_position(
     block_size: int,  # the length T of the windows, which lie side by side
 ) -> torch.Tensor:  # (T,) float64: the mean loss after 1, 2, ... T tokens of context
     "The loss at each position of the context, over all whole windows of a text."
+    if block_size < 1:
+        raise ValueError(f"block_size must be at least 1, not {block_size}")
     n = (len(data) - 1) // block_size
     if n < 1:
         raise ValueError(f"{len(data)} tokens are too few for a window of {block_size}")

@@ -6,7 +6,10 @@
 __all__ = ['api_text', 'lecture_table']
 
 # %% ../../book/appendix/weave/reference.ipynb #cacc1172
-import re, sys
+import sys
+from pathlib import Path
+
+from .sources import settings
 
 # %% ../../book/appendix/weave/reference.ipynb #652127de
 class _Default:
@@ -36,7 +39,7 @@ def _code(text): return f"`{_cell(text)}`" if text else ""
 def _type(anno):
     "A type as code."
     from inspect import Parameter, formatannotation
-    if anno is Parameter.empty: return ""
+    if anno in (Parameter.empty, type(None)): return ""  # guessed from a default of None
     return _code(anno if isinstance(anno, str) else formatannotation(anno))
 
 # %% ../../book/appendix/weave/reference.ipynb #0bc2b6b6
@@ -56,7 +59,8 @@ def _parameters(f):
     lines[1:1] = ["| " + " | ".join("---" for i in keep) + " |"]
     if 3 not in keep: lines = []
     gives = [_type(back.get("anno", Parameter.empty)), _cell(back.get("docment"))]
-    if any(gives): lines += ["", f"**Returns** {': '.join(filter(None, gives))}"]
+    if any(gives) and gives != ["`None`", ""]:
+        lines += ["", f"**Returns** {': '.join(filter(None, gives))}"]
     return "\n".join(lines)
 
 # %% ../../book/appendix/weave/reference.ipynb #e3c07397
@@ -70,6 +74,74 @@ def _methods(cls):
         if private or name in ("__init__", "__new__") or isinstance(f, type): continue
         if callable(f) and f.__doc__: yield name, kinds.get(type(value), "method"), f
 
+# %% ../../book/appendix/weave/reference.ipynb #c9bf966a
+def _written(value, margin="", width=72):
+    "A value as Python code, with a line for each entry if it is long; or an error."
+    from inspect import isclass, isroutine
+    deep = margin + "    "
+    def write(v): return _written(v, deep, width)
+    fields = getattr(value, "_fields", getattr(value, "__dataclass_fields__", None))
+    if isclass(value) or isroutine(value):
+        if value.__name__ == "<lambda>": raise ValueError("a function without a name")
+        return value.__name__
+    if fields is not None:
+        edges, parts = (f"{type(value).__name__}(", ")"), [
+            f"{k}={write(getattr(value, k))}" for k in fields]
+    elif type(value) is dict:
+        edges, parts = "{}", [f"{write(k)}: {write(v)}" for k, v in value.items()]
+    elif type(value) in (set, frozenset) and value:
+        edges, parts = "{}", sorted(map(write, value))  # the same on every run
+    elif type(value) in (list, tuple):
+        edges, parts = "[]" if type(value) is list else "()", [write(v) for v in value]
+    elif " at 0x" in repr(value): raise ValueError(f"no code makes {value!r}")
+    else: return repr(value)
+    comma = "," * (type(value) is tuple and len(parts) == 1)
+    short = f"{edges[0]}{', '.join(parts)}{comma}{edges[1]}"
+    if len(margin + short) <= width and "\n" not in short: return short
+    return "\n".join([edges[0], *(f"{deep}{part}," for part in parts), margin + edges[1]])
+
+# %% ../../book/appendix/weave/reference.ipynb #75703e61
+def _statement(name, module):
+    "Where a module assigns a name: the first line, and the text of the statement."
+    import ast
+    file = getattr(sys.modules.get(module), "__file__", None)
+    if not file: return None, ""
+    code = Path(file).read_text(encoding="utf-8")
+    for node in ast.parse(code).body:
+        for target in getattr(node, "targets", [getattr(node, "target", None)]):
+            parts = getattr(target, "elts", [target])
+            if name in [getattr(p, "id", "") for p in parts]:
+                return node.lineno, ast.get_source_segment(code, node)
+    return None, ""
+
+def _constant(name, value, module):
+    "The text of a constant: its value, or the statement that makes it."
+    try: return _written(value)
+    except ValueError: return _statement(name, module)[1] or type(value).__name__
+
+# %% ../../book/appendix/weave/reference.ipynb #adb55471
+def _address(module, line=None):
+    "The address of a line of a module in the repository, or nothing."
+    file = getattr(sys.modules.get(module), "__file__", None)
+    try: cfg = settings(Path(file).parent)
+    except (TypeError, FileNotFoundError): return ""
+    root, package = cfg["root"], cfg["root"] / cfg.get("lib_path", "")
+    if not cfg.get("git_url") or not Path(file).resolve().is_relative_to(package): return ""
+    path = Path(file).resolve().relative_to(root).as_posix()
+    page = f"{cfg['git_url']}/blob/{cfg.get('branch', 'main')}/{path}"
+    return f"{page}#L{line}" if line else page
+
+def _source(name, value, module):
+    "A link to the line that defines a name, or nothing."
+    from inspect import getsourcelines, isclass, isroutine, unwrap
+    if isclass(value) or isroutine(value):
+        try: line = getsourcelines(unwrap(value))[1]
+        except (OSError, TypeError): return ""
+        module = getattr(unwrap(value), "__module__", None) or module
+    else: line, _ = _statement(name, module)
+    to = line and _address(module, line)
+    return f"[Source, line {line}]({to})" if to else ""
+
 # %% ../../book/appendix/weave/reference.ipynb #a889aae8
 def _entry(kind, name, module, parts, ticks):
     "One entry of the reference as a Sphinx directive in Markdown."
@@ -82,19 +154,23 @@ def _object_entry(name, value, module):
     home = isclass(value) or isroutine(value)  # a module may pass on what another defines
     home = home and getattr(value, "__module__", None) or module
     home = home if home.split(".")[0] == module.split(".")[0] else module
-    link = f"Defined in {{zth-place}}`{home}.{name}`."
+    source = _source(name, value, home)
+    link = f"Defined in {{zth-place}}`{home}.{name}`. {source}".rstrip()
     if not (isclass(value) or isroutine(value)):
-        text = re.sub(r" at 0x[0-9a-f]+", "", repr(value))  # the same on every run
-        short = f"`{_cell(text[:70])}{'...' * (len(text) > 70)}`"
-        return _entry("data", name, module, [short, link], 4)
+        return _entry("data", name, module, [_block(_constant(name, value, module)), link], 5)
     parts = [getdoc(value), _parameters(value), link]
     if isclass(value):
         for method, kind, f in _methods(value):
             sign = "" if kind == "property" else _signature(f, bound=kind != "staticmethod")
-            parts.append(_entry(kind, method + sign, module, [getdoc(f), _parameters(f)], 3))
+            about = [getdoc(f), _parameters(f), _source(method, f, home)]
+            parts.append(_entry(kind, method + sign, module, about, 3))
     kind = "function" if isroutine(value) else (
         "exception" if issubclass(value, BaseException) else "class")
     return _entry(kind, name + _signature(value), module, parts, 4)
+
+def _block(code):
+    "A block of code."
+    return f"````python\n{code}\n````"
 
 # %% ../../book/appendix/weave/reference.ipynb #2db2b2f5
 def _home(name, package):
@@ -102,19 +178,34 @@ def _home(name, package):
     loaded = {m: getattr(sys.modules[m], "__all__", ()) for m in sorted(sys.modules)}
     return next((m for m in loaded if m.startswith(f"{package}.") and name in loaded[m]), package)
 
+# %% ../../book/appendix/weave/reference.ipynb #64fab01e
+def _constants(names, module):
+    "The entries of constants, inside a fold."
+    if not names: return []
+    listed = ", ".join(f"<code>{name}</code>" for name in names)
+    head = f"Constant{'s' * (len(names) > 1)}: {listed}"
+    entries = [_object_entry(n, getattr(module, n), module.__name__) for n in names]
+    return [f'<details class="zth-constants">\n<summary>{head}</summary>', *entries, "</details>"]
+
 # %% ../../book/appendix/weave/reference.ipynb #2db2b2f6
 def api_text(
     module: str,  # the module's full name
 ) -> str:  # MyST Markdown
     "Describe every public name of a module."
     from importlib import import_module
+    from inspect import isclass, isroutine
     loaded = import_module(module)
-    head = f"```{{py:module}} {module}\n```\n\nExplained in {{zth-place}}`{module}`."
+    source = _address(module)
+    head = (f"```{{py:module}} {module}\n```\n\nExplained in {{zth-place}}`{module}`."
+            + f" [Source]({source})" * bool(source))
     names = [n for n in loaded.__all__ if hasattr(loaded, n)]
     if hasattr(loaded, "__path__"):  # a door; its names are described where they are defined
         links = [f"{{zth-api}}`{_home(n, module)}.{n}`" for n in names]
         return f"{head}\n\n`from {module} import ...` offers {', '.join(links)}."
-    return "\n\n".join([head, *(_object_entry(n, getattr(loaded, n), module) for n in names)])
+    objects = {n: getattr(loaded, n) for n in names}
+    values = [n for n, value in objects.items() if not (isclass(value) or isroutine(value))]
+    parts = [_object_entry(n, objects[n], module) for n in names if n not in values]
+    return "\n\n".join([head, *parts, *_constants(values, loaded)])
 
 # %% ../../book/appendix/weave/reference.ipynb #b19853d1
 def lecture_table(
