@@ -19,7 +19,8 @@ def test_the_package_holds_the_library_and_nothing_else():
 # %% ../book/07_gpt/index.ipynb #c04a4780
 def test_only_inner_names_of_the_pages_are_left_out():
     inner_ = {"read", "next_logits", "usual_class", "new_cache", "MOMENTS", "save_run", "run_bytes",
-              "own_randomness", "data_digests", "StopSignal", "onednn_product"}  # for those who import the page's module
+              "own_randomness", "data_digests", "StopSignal", "onednn_product"}
+    # for those who import the module of a page
     assert known_ - set(zth.gpt.__all__) <= inner_
 
 # %% ../book/07_gpt/index.ipynb #369ff730
