@@ -196,7 +196,7 @@ def test_works_have_labels_of_their_own(site):
     for label in labels.values():
         assert re.fullmatch(r"\[.+, (\d{4}[a-z]?)\]", label), label
     names = "micrograd bigram mlp batchnorm backprop".split()
-    lectures = [labels[f"cite-karpathy2022{name}"] for name in names]
+    lectures = [labels[f"cite-1-karpathy2022{name}"] for name in names]
     assert lectures == [f"[Karpathy, 2022{letter}]" for letter in "abcde"]
 
 
