@@ -1,7 +1,7 @@
 """What the pages of the site need beyond the book itself.
 
-The directive `{road}` draws the chapters on the landing page; the pages of a chapter are numbered;
-old addresses lead to the new ones; and two extensions that Jupyter Book always loads are silenced,
+The directive `{road}` draws the chapters on the landing page, and the role `{book}` says there how
+long they are and how many are finished; the pages of a chapter are numbered; old addresses lead to the new ones; and two extensions that Jupyter Book always loads are silenced,
 because they would put scripts from elsewhere on every page.
 """
 
@@ -10,12 +10,15 @@ from __future__ import annotations
 import json
 from html import escape
 from pathlib import Path
+from zlib import crc32
 
 import yaml
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
-from sphinx.util.docutils import SphinxDirective
+from sphinx.util.docutils import SphinxDirective, SphinxRole
+
+from zth.weave.sources import settings
 
 # ruff: noqa: E501  (the data of a drawing is one long line)
 # One drawing per station, 48 by 48: `f` is drawn in the colour of the forward pass, `g` in that of
@@ -71,7 +74,7 @@ class Road(SphinxDirective):
         return [road(chapters=yaml.safe_load(source.read_text(encoding="utf-8")))]
 
 
-def station(chapter: dict, number: int, link: str | None) -> str:
+def station(chapter: dict, number: int, link: str | None, lines: str) -> str:
     "One station of the road, as an item of an ordered list."
     glyph = f'<svg viewBox="0 0 48 48" aria-hidden="true" focusable="false">{GLYPHS[chapter["glyph"]]}</svg>'
     title = escape(chapter["title"])
@@ -83,26 +86,142 @@ def station(chapter: dict, number: int, link: str | None) -> str:
     )
     state = "" if link else '<span class="zth-coming">coming</span>'
     return (
-        f'<li class="zth-station{"" if link else " zth-later"}"><span class="zth-glyph">{glyph}</span>'
+        f'<li class="zth-station{"" if link else " zth-later"}{lines}"><span class="zth-glyph">{glyph}</span>'
         f'<span class="zth-stop"><span class="zth-number">{number}</span>'
         f'<span class="zth-name">{name}</span>{state}</span>'
         f'<span class="zth-builds">{escape(chapter["builds"])}</span>{size}</li>'
     )
 
 
+def lines_at(finished: list[bool], i: int) -> str:
+    """The classes of a station for its lines: solid only between two finished ones.
+
+    Both ends are named, since the road bends back: on the way back a station draws the line that
+    leads to it, elsewhere the one that leads on.
+    """
+    before, after = finished[max(i - 1, 0)], finished[min(i + 1, len(finished) - 1)]
+    return (" zth-from" if finished[i] and before else "") + (" zth-on" if finished[i] and after else "")
+
+
 def visit_road(self, node: road) -> None:
-    app = self.builder.app
-    found = app.env.found_docs
-    here = self.builder.current_docname
+    found, chapters = self.builder.app.env.found_docs, node["chapters"]
+    here, finished = self.builder.current_docname, [c["doc"] in found for c in chapters]
     items = "".join(
-        station(c, n, self.builder.get_relative_uri(here, c["doc"]) if c["doc"] in found else None)
-        for n, c in enumerate(node["chapters"], 1)
+        station(
+            c,
+            i + 1,
+            self.builder.get_relative_uri(here, c["doc"]) if finished[i] else None,
+            lines_at(finished, i),
+        )
+        for i, c in enumerate(chapters)
     )
     self.body.append(
         '<div class="zth-road"><p class="zth-end zth-start"><span class="zth-dot"></span>'
-        f'a single number</p><ol aria-label="The twelve chapters">{items}</ol>'
+        f'a single number</p><ol aria-label="The {spelt(len(chapters))} chapters">{items}</ol>'
         '<p class="zth-end zth-finish"><span class="zth-dot"></span>GPT-2</p></div>'
     )
+    raise nodes.SkipNode
+
+
+# ---- what the landing page says about the book
+
+WORDS = "no one two three four five six seven eight nine ten eleven twelve".split()
+# Seconds for each: 220 words of prose make a minute. What is folded is not counted.
+SECONDS = {"word": 60 / 220, "formula": 8, "figure": 12, "line": 4}
+
+
+def spelt(count: int) -> str:
+    return WORDS[count] if count < len(WORDS) else str(count)
+
+
+def count_page(tree: nodes.document) -> dict[str, int]:
+    "What there is to read on a page, by the names in SECONDS."
+    found = dict.fromkeys(SECONDS, 0)
+
+    def walk(node: nodes.Node) -> None:
+        element = node.get("nb_element") if isinstance(node, nodes.Element) else None
+        if element == "cell_code_output":  # what is printed is read with its code; pictures count
+            for bundle in node.findall(nodes.container):
+                pictures = [*bundle.findall(nodes.image), *bundle.findall(nodes.raw)]
+                shown = any(isinstance(p, nodes.image) or "<svg" in p.astext() for p in pictures)
+                found["figure"] += shown and bundle.get("nb_element") == "mime_bundle"
+        elif isinstance(node, nodes.Text):
+            found["word"] += sum(any(map(str.isalnum, word)) for word in node.split())
+        elif isinstance(node, (nodes.math, nodes.math_block)):
+            found["formula"] += 1
+        elif isinstance(node, nodes.literal_block):
+            found["line"] += sum(bool(line.strip()) for line in node.astext().splitlines())
+        elif isinstance(node, nodes.image):
+            found["figure"] += 1
+        elif not isinstance(node, (nodes.raw, nodes.comment)) and "solution" not in type(node).__name__:
+            depth = 0  # of folds, which open and close between the children
+            for child in node.children:
+                text = child.astext() if isinstance(child, nodes.raw) else ""
+                depth += text.count("<details") - text.count("</details>")
+                if not depth:
+                    walk(child)
+
+    walk(tree)
+    return found
+
+
+def note_reading(app: Sphinx, tree: nodes.document) -> None:
+    "Sphinx's `doctree-read`: note how many seconds a page takes to read."
+    counts = count_page(tree)
+    app.env.zth_reading[app.env.docname] = sum(SECONDS[kind] * n for kind, n in counts.items())
+
+
+def start_reading(app: Sphinx, env, docs: list[str]) -> None:
+    env.zth_reading = getattr(env, "zth_reading", {})
+
+
+def forget_reading(app: Sphinx, env, doc: str) -> None:
+    getattr(env, "zth_reading", {}).pop(doc, None)
+
+
+def merge_reading(app: Sphinx, env, docs: set[str], other) -> None:
+    env.zth_reading.update({d: s for d, s in other.zth_reading.items() if d in docs})
+
+
+def chapter_seconds(env, doc: str) -> float:
+    "How long it takes to read a chapter, given its page or its door."
+    folder = doc.removesuffix("index") if is_door(doc) else None
+    seconds = getattr(env, "zth_seconds", None) or env.zth_reading  # as the pages themselves say it
+    return sum(s for d, s in seconds.items() if d == doc or folder and d.startswith(folder))
+
+
+def landing(app: Sphinx, env) -> list[str]:
+    "Sphinx's `env-updated`: the landing page speaks of all the others, so it is written with them."
+    return [app.config.root_doc]
+
+
+class book_fact(nodes.Inline, nodes.Element):
+    "The place of a fact about the book, filled in when all pages are known."
+
+
+class Book(SphinxRole):
+    "`{book}`hours``, or `finished`, `coming` or `chapters`, whose numbers are spelt; or `licence`, a link."
+
+    def run(self) -> tuple[list[nodes.Node], list]:
+        if self.text == "licence":
+            cfg = settings(self.env.srcdir)
+            uri = f"{cfg['git_url']}/blob/{cfg['branch']}/LICENSE"
+            return [nodes.reference("", f"{cfg['license'].upper()} licence", refuri=uri)], []
+        source = Path(self.env.srcdir, "chapters.yml")
+        chapters = yaml.safe_load(source.read_text(encoding="utf-8"))
+        return [book_fact(fact=self.text, chapters=[c["doc"] for c in chapters])], []
+
+
+def visit_book(self, node: book_fact) -> None:
+    env, chapters = self.builder.app.env, node["chapters"]
+    finished = [doc for doc in chapters if doc in env.found_docs]
+    facts = {
+        "chapters": spelt(len(chapters)),
+        "finished": spelt(len(finished)),
+        "coming": spelt(len(chapters) - len(finished)),
+        "hours": str(round(sum(chapter_seconds(env, doc) for doc in finished) / 3600)),
+    }
+    self.body.append(facts[node["fact"]])
     raise nodes.SkipNode
 
 
@@ -233,4 +352,12 @@ def setup(app: Sphinx) -> dict:
     app.connect("html-page-context", repair)
     app.add_node(road, html=(visit_road, None))
     app.add_directive("road", Road)
-    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
+    app.add_node(book_fact, html=(visit_book, None))
+    app.add_role("book", Book())
+    app.connect("env-before-read-docs", start_reading)
+    app.connect("env-purge-doc", forget_reading)
+    app.connect("env-merge-info", merge_reading)
+    app.connect("doctree-read", note_reading, priority=900)  # after cells have been folded
+    app.connect("env-updated", landing)
+    version = crc32(Path(__file__).read_bytes())  # other rates: count again
+    return {"version": "1", "env_version": version, "parallel_read_safe": True, "parallel_write_safe": True}

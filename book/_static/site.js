@@ -16,6 +16,25 @@
       const page = s.closest("li")?.querySelector(":scope > a");
       if (page) s.setAttribute("aria-label", `Pages under ${page.textContent.trim()}`);
     });
+    // a box that unfolds: all its buttons say "Toggle hidden content"
+    all(".admonition-title > button.toggle-button", (b) => {
+      const title = b.parentElement.textContent.replace(b.textContent, "");
+      b.setAttribute("aria-label", title.replace(/\s+/g, " ").trim());
+    });
+    // folds of one title, and "Check", are told apart by the first line of what they hold
+    const folds = [...document.querySelectorAll(".bd-article details > summary:not([aria-label])")];
+    const count = Map.groupBy?.(folds, (s) => s.textContent.trim());
+    folds.forEach((s) => {
+      const title = s.textContent.trim(), inside = s.nextElementSibling;
+      if (!inside || (/\s/.test(title) && count?.get(title).length === 1)) return;
+      const code = (inside.querySelector("pre") ?? inside).textContent.trim().split("\n")[0];
+      s.setAttribute("aria-label", `${title}: ${code.slice(0, 60)}`);
+    });
+    // buttons to copy all have one name; theirs is that of the cell, as far as its first line tells
+    all("button.copybtn", (b) => {
+      const line = b.parentElement.querySelector("pre")?.textContent.trim().split("\n")[0] ?? "";
+      if (line) b.setAttribute("aria-label", `Copy: ${line.slice(0, 60)}`);
+    });
   };
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", name);
   else name();

@@ -1,0 +1,54 @@
+// What narrow windows need besides their style: lines of code that hang when they are folded, and a
+// name for the button that opens the contents of the page.
+(() => {
+  const narrow = matchMedia("(max-width: 40rem)"); // as in narrow.css
+
+  // Moves the nodes of a block into one element per line. The text stays as it was, so that what is
+  // copied is the code; highlighting marks parts of a line, or a whole one with its end.
+  const hang = (pre) => {
+    const lines = [];
+    let line = null;
+    const add = (node) => {
+      if (!line) {
+        line = document.createElement("span");
+        line.className = "zth-line";
+        lines.push(line);
+      }
+      line.append(node);
+      if (node.textContent.endsWith("\n")) line = null;
+    };
+    for (const node of [...pre.childNodes]) {
+      if (node.nodeType !== Node.TEXT_NODE) add(node);
+      else for (const part of node.data.split(/(?<=\n)/)) add(document.createTextNode(part));
+    }
+    for (const each of lines) {
+      // deep code would hang in a column too narrow to read
+      each.style.setProperty("--zth-indent", Math.min(each.textContent.search(/\S|$/), 12));
+    }
+    pre.replaceChildren(...lines);
+  };
+
+  const start = () => {
+    const wrap = () => {
+      if (!narrow.matches) return;
+      for (const pre of document.querySelectorAll("article .highlight > pre:not(.cell_output *)")) {
+        if (!pre.querySelector(":scope > .zth-line")) hang(pre);
+      }
+    };
+    wrap();
+    narrow.addEventListener("change", wrap); // a phone is turned, a window drawn smaller
+
+    const contents = document.querySelector(".bd-header-article .secondary-toggle");
+    if (contents) {
+      contents.removeAttribute("title");
+      contents.insertAdjacentHTML("beforeend", '<span class="zth-word">On this page</span>');
+    }
+    // the drawer makes way for the section that was asked for
+    const drawer = document.getElementById("pst-secondary-sidebar-modal");
+    drawer?.addEventListener("click", (event) => {
+      if (event.target.closest("a")) setTimeout(() => drawer.close());
+    });
+  };
+  if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
+  else start();
+})();
