@@ -2,14 +2,17 @@
 
 A stub cell is left out when the page runs (`#| eval: false`) and ends in `check_x(my_x)`. Here each one
 is run as it stands, with the solution of the page, and with the wrong answers that the page's own test
-of the checker knows. What other cells of the page these need is found by the names that they use.
+of the checker knows. What the page exports is taken from the package; what else these need is found in
+the cells above, by the names that they use.
 """
 
 import ast
 import builtins
+import dis
 import functools
 import json
 import re
+from importlib import import_module
 from pathlib import Path
 from unittest import mock
 
@@ -30,22 +33,30 @@ def stored(node):
     return {n.id for n in ast.walk(node) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
 
 
+def reads(node):
+    "The names that a statement takes from outside, in the functions that it defines, too."
+    todo, found = [compile(ast.Module([node], []), "statement", "exec")], set()
+    while todo:
+        code = todo.pop()
+        found |= {i.argval for i in dis.get_instructions(code)
+                  if i.opname in ("LOAD_NAME", "LOAD_GLOBAL")}
+        todo += [const for const in code.co_consts if hasattr(const, "co_code")]
+    return found
+
+
 class Cell:
-    "A code cell: its source, what it binds and what it reads."
+    "A code cell: its source, its directives, its statements and the names that they read."
 
     def __init__(self, source):
-        self.source, body = source, []
+        self.source = source
         self.directives = re.findall(r"(?m)^#\| *(.*)$", source)
-        code = "\n".join("" if line[:1] in "%!" else line for line in source.split("\n"))
+        self.code = "\n".join("" if line[:1] in "%!" else line for line in source.split("\n"))
         try:
-            body = ast.parse(code).body
+            self.body = ast.parse(self.code).body
         except SyntaxError:
-            pass  # a notebook magic
-        self.code, self.body = code, body
-        self.binds = set().union(*map(stored, body))
-        self.reads = {n.id for node in body for n in ast.walk(node) if isinstance(n, ast.Name)
-                      and not isinstance(n.ctx, ast.Store)}
-        # what a cell changes: `x[0] = 1`, `x.weight *= 2`, `x.append(1)` and `@patch` are not followed
+            self.body = []  # a notebook magic
+        self.reads = set().union(*map(reads, self.body)) - set().union(*map(stored, self.body))
+        self.is_test = any(re.match(r"test \S", line) for line in self.directives)
 
     def calls(self):
         "`(checker, argument)` for each statement that calls a checker."
@@ -64,25 +75,28 @@ class Page:
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
         found = [Cell("".join(c["source"])) for c in cells if c["cell_type"] == "code"]
         self.path, self.cells = path, found
+        package = re.search(r"(?m)^#\| default_exp (\S+)", "\n".join(c.source for c in found))
+        self.module = import_module(f"zth.{package[1]}") if package else None
         self.stubs = [i for i, c in enumerate(found) if "eval: false" in c.directives
                       and [name for name, _ in c.calls()]]
 
     def behind(self, index):
-        "The cells above one that bind what it reads, and what those read, in order."
-        needed, open_names = set(), set(self.cells[index].reads) - set(dir(builtins))
-        for i in range(index - 1, -1, -1):
-            cell = self.cells[i]
-            if i in self.stubs or not cell.binds & open_names:
-                continue
-            needed.add(i)
-            open_names = (open_names - cell.binds) | (cell.reads - set(dir(builtins)))
-        return sorted(needed)
+        "The statements above a cell that bind what it reads, and what those read, in order."
+        lines = [node for i, cell in enumerate(self.cells[:index])
+                 if i not in self.stubs and not cell.is_test for node in cell.body]
+        last = {name: i for i, node in enumerate(lines) for name in stored(node)}
+        known = {*dir(builtins), *vars(self.module)}  # what the page exports comes from the package
+        needed, todo = set(), self.cells[index].reads - known
+        while todo:
+            new = {last[name] for name in todo if name in last} - needed
+            needed |= new
+            todo = set().union(*(reads(lines[i]) for i in new)) - known
+        return [lines[i] for i in sorted(needed)]
 
-    def space(self, index, whole=True):
-        "What a cell finds when it runs, with all that it binds itself."
-        names = {"__name__": "page"}
-        for i in [*self.behind(index), *([index] if whole else [])]:
-            run(self.cells[i].code, names)
+    def space(self, index):
+        "What a cell finds when it runs."
+        names = {**vars(self.module), "__name__": "page"}
+        exec(compile(ast.Module(self.behind(index), []), "cells above", "exec"), names)
         return names
 
 
@@ -110,10 +124,10 @@ def exercises():
 
 def filled(stub, answer):
     "The code of a stub cell in which every definition has given way to an answer."
-    kept = [node for node in stub.body if not isinstance(node, (ast.FunctionDef, ast.Assign))]
+    kept = [node for node in stub.body if not isinstance(node, (ast.FunctionDef, ast.ClassDef, ast.Assign))]
     (name, arg), = stub.calls()
     mine = [n.id for n in ast.walk(arg) if isinstance(n, ast.Name)]
-    assert kept and all(n.startswith("my_") for n in mine), f"{name} is called with {mine}"
+    assert kept and all(n.lower().startswith("my") for n in mine), f"{name} is called with {mine}"
     line = f"{', '.join(mine)} = answer" if len(mine) > 1 else f"{mine[0]} = answer"
     code = "\n".join([*map(ast.unparse, kept[:-1]), line, ast.unparse(kept[-1])])
     return run(code, {"answer": answer, "__name__": "page"})
@@ -140,6 +154,7 @@ def test_the_solution_passes_in_the_cell_of_the_stub(path, index, checker):
     assert solutions, f"{checker}: the page has no solution that calls it"
     i, arg = solutions[0]
     names = here.space(i)
+    run(here.cells[i].code, names)
     answer = eval(compile(ast.Expression(arg), "cell", "eval"), names)
     shown = filled(here.cells[index], answer)
     assert isinstance(shown, Passed) and repr(shown) == f"{checker}: passed"
@@ -149,14 +164,15 @@ def test_the_solution_passes_in_the_cell_of_the_stub(path, index, checker):
 def test_a_wrong_answer_gets_a_hint_in_the_cell_of_the_stub(path, index, checker):
     "The mistakes that the page's test of the checker lists, one by one."
     here, wrong = page(path), {}
-    tests = [i for i, cell in enumerate(here.cells) if f"test {checker}_refuses" in cell.directives]
+    tests = [i for i, cell in enumerate(here.cells)
+             if cell.is_test and re.search(rf"refuses\w*\(\s*{checker}\b", cell.source)]
     assert tests, f"{checker}: no test lists wrong answers"
 
     def note(check, answers):
         wrong.update(answers)
         return zth.check.refuses(check, answers)
 
-    names = here.space(tests[0], whole=False)
+    names = here.space(tests[0])
     for name, value in list(names.items()):
         if value is zth.check.refuses:
             names[name] = note
