@@ -64,16 +64,6 @@ def test_answers_and_checks_are_folded_with_what_they_print():
     assert _fold({"test": "a_b"}, "assert x") == ("Check: a b", False)
     assert _fold({}, "assert x") == ("Check", True) and _fold({}, "x = 1") == (None, False)
 
-# %% ../book/appendix/weave/cells.ipynb #c0ffee08
-def test_a_stub_ends_in_the_line_that_a_reader_runs():
-    from zth.weave.cells import _for_reader
-    stub = "def mine(): raise NotImplementedError\n\n"
-    wrapped = 'test_fail(lambda: finished.check_it((mine, 1)), contains="still the stub")'
-    assert _for_reader(stub + wrapped) == f"{stub}check_it((mine, 1))"
-    assert _for_reader(wrapped.replace("finished.", "")) == "check_it((mine, 1))"
-    for other in (stub, wrapped.replace("still the stub", "a sign"), f"    {wrapped}"):
-        assert _for_reader(other) == other
-
 # %% ../book/appendix/weave/cells.ipynb #34d51924
 docutils_nodes = pytest.importorskip("docutils.nodes")
 
