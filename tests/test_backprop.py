@@ -629,6 +629,8 @@ def test_check_batchnorm_refuses():
         "seven": lambda dy_, c_: c_.gain * c_.inv_std * (
             dy_ - dy_.mean(0) - c_.xhat * (dy_ * c_.xhat).sum(0) / 6)})
     assert "n - 1" in said_["no Bessel"] and "gain" in said_["no gain"]
+    assert "the variance is missing" in said_["no variance"] and "mean" in said_["no mean"]
+    assert "direct way only" in said_["first share"]
 
 # %% ../book/05_backprop.ipynb #cdc91f8e
 def test_check_training_refuses():
@@ -681,6 +683,16 @@ def test_check_slopes_refuses():
         return out_
     def but_(**how_): return lambda f_, x_, h_=1e-4: slope_(f_, x_, h_, **how_)
     check_slopes(slope_)
+    def up_down_up_(f_, x_, h_=1e-4):
+        out_, flat_ = torch.empty_like(x_), x_.view(-1)
+        for k_ in range(x_.numel()):
+            flat_[k_] += h_
+            up_ = f_(x_)
+            flat_[k_] -= 2 * h_
+            out_.view(-1)[k_] = (up_ - f_(x_)) / (2 * h_)
+            flat_[k_] += h_
+        return out_
+    check_slopes(up_down_up_)
     said_ = refuses(check_slopes, {
         "stub": stub, "None": None, "one side": but_(both_=False), "left moved": but_(back_=False),
         "flat": lambda *a_: slope_(*a_).flatten(), "all at once": but_(whole_=True),
@@ -694,12 +706,25 @@ def test_check_dC_refuses():
         if add_: out_[X_] += demb_
         else: out_[X_] = demb_
         return out_
-    check_dC(embedding_backward)
-    refuses(check_dC, {
+    def add_up_(d_, X_, V_):
+        at_ = X_.reshape(-1, 1).expand(-1, d_.shape[-1])
+        return torch.zeros(V_, d_.shape[-1]).double().scatter_add_(0, at_, d_.flatten(0, 1))
+    check_dC(add_up_)
+    check_dC(lambda d_, X_, V_: d_.new_zeros(V_, d_.shape[-1]).index_put_((X_,), d_, accumulate=True))
+    def loop_(d_, X_, V_):
+        out_ = torch.zeros(V_, d_.shape[-1]).double()
+        for row_, x_ in zip(d_.flatten(0, 1), X_.flatten()): out_[x_] += row_
+        return out_
+    def one_hot_(d_, X_, V_):
+        return F.one_hot(X_, V_).double().flatten(0, 1).T @ d_.flatten(0, 1)
+    said_ = refuses(check_dC, {
+        "index_add_": embedding_backward, "a loop": loop_, "one hot": one_hot_,
         "stub": stub, "None": None, "overwritten": put_, "added once": lambda *a_: put_(*a_, add_=True),
-        "too short": lambda d_, X_, V_: embedding_backward(d_, X_, V_)[:-1],
-        "mean": lambda d_, X_, V_: embedding_backward(d_, X_, V_) / len(X_),
-        "first only": lambda d_, X_, V_: embedding_backward(d_[:, :1], X_[:, :1], V_)})
+        "too short": lambda d_, X_, V_: add_up_(d_, X_, V_)[:-1],
+        "mean": lambda d_, X_, V_: add_up_(d_, X_, V_) / len(X_),
+        "first only": lambda d_, X_, V_: add_up_(d_[:, :1], X_[:, :1], V_)})
+    assert "index_add_" in said_["index_add_"] and "no loop" in said_["a loop"]
+    assert "zeros and a one" in said_["one hot"]
 
 # %% ../book/05_backprop.ipynb #f5b4d68d
 def test_check_embedding_refuses():

@@ -752,5 +752,8 @@ def test_check_fold_refuses():
         "transposed": lambda *a: (fold_(*a)[0].T, fold_(*a)[1]),
         "no gamma": lambda W, b, c, *a: fold_(W, b, torch.ones_like(c), *a),
         "one factor": lambda W, *a: (W * (fold_(W, *a)[0] / W).mean(), fold_(W, *a)[1]),
-        "no beta": lambda W, b, c, d, *a: fold_(W, b, c, 0 * d, *a)})
+        "no beta": lambda W, b, c, d, *a: fold_(W, b, c, 0 * d, *a),
+        "always a bias": lambda W, b, *a: fold_(W, b + 0, *a),
+        "a list": lambda *a: (fold_(*a)[0].tolist(), fold_(*a)[1])})
+    assert "there may be no old bias" in said_["always a bias"] and "got list" in said_["a list"]
     assert "old bias" in said_["old bias lost"] and "eps" in said_["eps outside"]
