@@ -41,6 +41,7 @@
     const contents = document.querySelector(".bd-header-article .secondary-toggle");
     if (contents) {
       contents.removeAttribute("title");
+      contents.setAttribute("aria-label", "On this page");
       contents.insertAdjacentHTML("beforeend", '<span class="zth-word">On this page</span>');
     }
     // the drawer makes way for the section that was asked for

@@ -26,7 +26,7 @@ for (let up = outside ? e.parentElement : e; up; up = up.parentElement) {
 }
 const [high, low] = [light(style.outlineColor), light(ground)].sort((a, b) => b - a);
 const region = e.closest('.bd-sidebar-primary, .bd-sidebar-secondary, .bd-header-article, ' +
-    'article, .prev-next-footer')?.className.split(' ')[0] ?? '';
+    'article, .prev-next-area')?.className.split(' ')[0] ?? '';
 return {tag: e.tagName, region, name: e.className, style: style.outlineStyle,
     width: parseFloat(style.outlineWidth), contrast: (high + 0.05) / (low + 0.05),
     opacity: style.opacity, body: e === document.body};
@@ -64,9 +64,9 @@ def stops(browser, count):
 @pytest.mark.parametrize("page_name", ["index", "07_gpt/layers", "api/gpt"])
 def test_focus_is_visible(browser, page_name, dark):
     "From the first stop on, and from the first one of each region."
-    browser.visit(f"{page_name}.html", dark=dark)
+    browser.visit(f"{page_name}.html", width=1600, dark=dark)  # with the contents on the right
     seen = stops(browser, 45)
-    for region in (".bd-header-article", ".bd-sidebar-secondary", "article", ".prev-next-footer"):
+    for region in (".bd-header-article", ".bd-sidebar-secondary", "article", ".prev-next-area"):
         if browser.js(
             "const e = [...document.querySelectorAll(arguments[0] + ' a[href], ' + arguments[0] +"
             "' button')].find(e => e.checkVisibility()); e?.focus(); return Boolean(e)", region):
@@ -149,6 +149,7 @@ def paper(browser):
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         browser.driver.execute_cdp_cmd(
             "Emulation.setEmulatedMedia", {"media": "print", "features": [scheme]})
+        browser.wait("document.documentElement.dataset.theme === 'light'", "the colours of paper")
 
     yield at
     browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
@@ -159,7 +160,7 @@ def test_paper_shows_the_text_only(paper, browser, page_name):
     paper(page_name)
     shown = browser.js(
         "return [...document.querySelectorAll('.bd-sidebar-primary, .bd-sidebar-secondary, "
-        ".bd-header, .bd-header-article, .prev-next-footer, .bd-footer, button, .headerlink, "
+        ".bd-header, .bd-header-article, .prev-next-area, .bd-footer, button, .headerlink, "
         ".zth-badge, dialog, #jb-print-docs-body, details:not([open]), .toggle-hidden')]"
         ".filter(e => e.checkVisibility()).map(e => e.tagName + '.' + e.className)")
     assert shown == []
