@@ -130,7 +130,7 @@ new PerformanceObserver(list => list.getEntries().filter(e => !e.hadRecentInput)
 def test_nothing_jumps(browser, page_name, width):
     """Over a slow line with an empty cache, where the fonts arrive late and the page in pieces.
 
-    A busy machine can draw the first piece before anything else is there, so the best of three counts.
+    A busy machine can draw the first piece before anything else is there: the best of three counts.
     """
     seen = []
     while len(seen) < 3 and (not seen or seen[-1][0] > SHIFT):
