@@ -100,10 +100,11 @@ test-package: test-wheel  ## the exported tests pass on the installed package
 	OMP_NUM_THREADS=$(THREADS) PYTHONPATH="$(CURDIR)/build/installed" ZTH_INSTALLED="$(CURDIR)/build/installed" \
 	    $(VENV)/bin/pytest --ignore tests/site -m "$(MARKS)" $(ARGS)
 
-# axe-core judges accessibility; without npm the tests that need it say so and are skipped.
+# axe-core judges accessibility; without npm the tests that need it say so and are skipped. Each process has
+# a browser of its own, and takes one file of tests after the other.
 site-test: $(READY)  ## try the built site in a real browser
 	@if command -v npm >/dev/null; then npm ci --prefix tests/site --no-audit --no-fund --loglevel=error; fi
-	$(VENV)/bin/pytest tests/site $(ARGS)
+	$(VENV)/bin/pytest tests/site --numprocesses $(WORKERS) --dist loadscope $(ARGS)
 
 linkcheck: $(READY)  ## follow the links that leave the book
 	OMP_NUM_THREADS=$(THREADS) $(PY) -m zth.weave run --workers $(WORKERS)
