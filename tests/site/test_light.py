@@ -220,8 +220,8 @@ def test_buttons_of_the_header_have_names(browser):
     buttons = [n for n in tree if n.get("role", {}).get("value") == "button" and not n["ignored"]]
     names = [button["name"]["value"] for button in buttons]
     assert all(name.strip() for name in names) and len(names) > 8
-    for name in ("Toggle primary sidebar", "Launch interactive content", "Source repositories",
-                 "Download this page", "Fullscreen mode", "Color mode", "Search"):
+    for name in ("Toggle primary sidebar", "Launch interactive content", "Download this page",
+                 "Source and reports of errors", "Fullscreen mode", "Color mode", "Search"):
         assert name in names, names
 
 

@@ -100,8 +100,16 @@ def test_the_contents_follow_a_jump(browser, there, name):
         browser.js("location.hash = arguments[0]", browser.js(SEEN, LINE)["all"][0])
 
 
+def lay_out(browser):
+    "Lays out all sections at once; a height that is only assumed would change while we look."
+    browser.js("document.head.append(Object.assign(document.createElement('style'),"
+               "{textContent: '* { content-visibility: visible !important; }'}))")
+    browser.driver.execute_async_script(TWO_FRAMES)
+
+
 def test_the_page_is_not_moved_by_its_contents(browser, there):
     there("01_micrograd", width=1600, height=600)
+    lay_out(browser)
     for at in (3000, 9000, 40000):
         scroll(browser, at)
         assert browser.js("return scrollY") == at
@@ -177,6 +185,7 @@ def test_continue_where_you_stopped(browser, there, base):
     assert browser.js(OFFER) is None
     there("07_gpt/layers")
     number = browser.js("return document.querySelector('h1 .section-number').textContent")
+    lay_out(browser)
     scroll(browser, "document.querySelector('#layer-norm').getBoundingClientRect().top - 60")
     text = f"Continue: {number.strip().rstrip('.')} The layers of a Transformer, Layer norm"
     for page in ("index", "07_gpt/index"):
@@ -289,6 +298,7 @@ def test_arrow_keys_do_nothing_else(browser, there):
 def test_back_to_the_top(browser, there, width):
     "After a long way up, in the header, where it covers nothing."
     there("07_gpt/layers", width=width, height=800)
+    lay_out(browser)
     shown = "return !!document.querySelector('.zth-top').offsetWidth"
     assert not browser.js(shown)
     scroll(browser, 9000)
