@@ -238,8 +238,27 @@ def drop_icons(app: Sphinx, exception: Exception | None) -> None:
         sheet.write_text(without_icons(text), encoding="utf-8")
 
 
+def without_comments(text: str, kind: str) -> str:
+    "One of our own styles or scripts as it is sent: what explains it stays in the source."
+    if kind == ".css":
+        return re.sub(r"/\*.*?\*/\n?", "", text, flags=re.DOTALL)
+    return re.sub(r"(?m)^\s*//.*\n", "", text)
+
+
+def drop_comments(app: Sphinx, exception: Exception | None) -> None:
+    "Sends our styles and scripts without comments: a sixth of their weight."
+    if exception or app.builder.format != "html":
+        return
+    for path in Path(app.confdir, "_static").glob("*.*s"):  # .css and .js
+        sent = Path(app.outdir, "_static", path.name)
+        if path.suffix in (".css", ".js") and sent.exists():
+            text = path.read_text(encoding="utf-8")
+            sent.write_text(without_comments(text, path.suffix), encoding="utf-8")
+
+
 def setup(app: Sphinx) -> dict:
     app.connect("config-inited", configure, priority=900)  # after the extension that brings MathJax
     app.connect("html-page-context", over_page, priority=100)
     app.connect("build-finished", drop_icons, priority=900)
+    app.connect("build-finished", drop_comments, priority=900)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
