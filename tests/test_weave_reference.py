@@ -77,6 +77,8 @@ def test_only_documented_methods_are_part_of_the_interface():
 
     assert [(n, k) for n, k, f in _methods(Example)][-2:] == [
         ("grow", "method"), ("load", "classmethod")]
+    from collections import namedtuple
+    assert [*_methods(namedtuple("Pair", "x y"))] == []  # what Python wrote is in no file of ours
 
 # %% ../book/appendix/weave/reference.ipynb #8e66e7dc
 def test_a_constant_is_whole_with_a_line_for_each_entry():

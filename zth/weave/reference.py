@@ -72,6 +72,8 @@ def _methods(cls):
         f = getattr(value, "__func__", getattr(value, "fget", value))
         private = name.startswith("_") and not name.endswith("__")
         if private or name in ("__init__", "__new__") or isinstance(f, type): continue
+        package = getattr(f, "__module__", None) or cls.__module__
+        if package.split(".")[0] != cls.__module__.split(".")[0]: continue  # a namedtuple's own
         if callable(f) and f.__doc__: yield name, kinds.get(type(value), "method"), f
 
 # %% ../../book/appendix/weave/reference.ipynb #c9bf966a
