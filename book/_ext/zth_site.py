@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from html import escape
 from pathlib import Path
-from zlib import crc32
 
 import yaml
 from docutils import nodes
@@ -126,67 +125,16 @@ def visit_road(self, node: road) -> None:
 # ---- what the landing page says about the book
 
 WORDS = "no one two three four five six seven eight nine ten eleven twelve".split()
-# Seconds for each: 220 words of prose make a minute. What is folded is not counted.
-SECONDS = {"word": 60 / 220, "formula": 8, "figure": 12, "line": 4}
 
 
 def spelt(count: int) -> str:
     return WORDS[count] if count < len(WORDS) else str(count)
 
 
-def count_page(tree: nodes.document) -> dict[str, int]:
-    "What there is to read on a page, by the names in SECONDS."
-    found = dict.fromkeys(SECONDS, 0)
-
-    def walk(node: nodes.Node) -> None:
-        element = node.get("nb_element") if isinstance(node, nodes.Element) else None
-        if element == "cell_code_output":  # what is printed is read with its code; pictures count
-            for bundle in node.findall(nodes.container):
-                pictures = [*bundle.findall(nodes.image), *bundle.findall(nodes.raw)]
-                shown = any(isinstance(p, nodes.image) or "<svg" in p.astext() for p in pictures)
-                found["figure"] += shown and bundle.get("nb_element") == "mime_bundle"
-        elif isinstance(node, nodes.Text):
-            found["word"] += sum(any(map(str.isalnum, word)) for word in node.split())
-        elif isinstance(node, (nodes.math, nodes.math_block)):
-            found["formula"] += 1
-        elif isinstance(node, nodes.literal_block):
-            found["line"] += sum(bool(line.strip()) for line in node.astext().splitlines())
-        elif isinstance(node, nodes.image):
-            found["figure"] += 1
-        elif not isinstance(node, (nodes.raw, nodes.comment)) and "solution" not in type(node).__name__:
-            depth = 0  # of folds, which open and close between the children
-            for child in node.children:
-                text = child.astext() if isinstance(child, nodes.raw) else ""
-                depth += text.count("<details") - text.count("</details>")
-                if not depth:
-                    walk(child)
-
-    walk(tree)
-    return found
-
-
-def note_reading(app: Sphinx, tree: nodes.document) -> None:
-    "Sphinx's `doctree-read`: note how many seconds a page takes to read."
-    counts = count_page(tree)
-    app.env.zth_reading[app.env.docname] = sum(SECONDS[kind] * n for kind, n in counts.items())
-
-
-def start_reading(app: Sphinx, env, docs: list[str]) -> None:
-    env.zth_reading = getattr(env, "zth_reading", {})
-
-
-def forget_reading(app: Sphinx, env, doc: str) -> None:
-    getattr(env, "zth_reading", {}).pop(doc, None)
-
-
-def merge_reading(app: Sphinx, env, docs: set[str], other) -> None:
-    env.zth_reading.update({d: s for d, s in other.zth_reading.items() if d in docs})
-
-
 def chapter_seconds(env, doc: str) -> float:
     "How long it takes to read a chapter, given its page or its door."
     folder = doc.removesuffix("index") if is_door(doc) else None
-    seconds = getattr(env, "zth_seconds", None) or env.zth_reading  # as the pages themselves say it
+    seconds = env.zth_seconds  # of zth_place, as the pages themselves say it
     return sum(s for d, s in seconds.items() if d == doc or folder and d.startswith(folder))
 
 
@@ -354,10 +302,5 @@ def setup(app: Sphinx) -> dict:
     app.add_directive("road", Road)
     app.add_node(book_fact, html=(visit_book, None))
     app.add_role("book", Book())
-    app.connect("env-before-read-docs", start_reading)
-    app.connect("env-purge-doc", forget_reading)
-    app.connect("env-merge-info", merge_reading)
-    app.connect("doctree-read", note_reading, priority=900)  # after cells have been folded
     app.connect("env-updated", landing)
-    version = crc32(Path(__file__).read_bytes())  # other rates: count again
-    return {"version": "1", "env_version": version, "parallel_read_safe": True, "parallel_write_safe": True}
+    return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
