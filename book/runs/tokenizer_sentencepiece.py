@@ -1,8 +1,8 @@
 """Record what the library sentencepiece learns and how it encodes: tokenizer_sentencepiece.jsonl.
 
 Call `python book/runs/tokenizer_sentencepiece.py` in the root of the repository, in an environment
-that has sentencepiece. The tests of `zth.tokenizer.sentencepiece` compare with this record always, and
-with the library itself where it is installed.
+that has sentencepiece. The tests of `zth.tokenizer.sentencepiece` compare with this record always,
+and with the library itself where it is installed.
 """
 
 import io
@@ -27,8 +27,8 @@ TRIALS = {
     "mixed scripts, whole numbers": dict(split_by_unicode_script=False, split_digits=False),
 }
 TEXTS = [
-    "", " ", "hello", " hello", "  two", "hello 안녕하세요", "안녕 QQ", "▁", "a\nb", "\t", "<s>x</s>",
-    "<0x41>", "<unk>", "3.14159 and 2024", "don't", "naïve café", "e\u0301", "🤗", "\u200b", "в а",
+    "", " ", "hello", " hello", "  two", "hello 안녕하세요", "안녕 QQ", "▁", "a\nb", "\t",
+    "<s>x</s>", "<0x41>", "<unk>", "3.14159 and 2024", "don't", "naïve café", "e\u0301", "🤗", "\u200b", "в а",
     "これはであ", "1,000", "a" * 30, " " * 40, "th" * 20,
 ]
 
