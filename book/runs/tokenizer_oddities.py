@@ -1,8 +1,8 @@
 """Measure the oddities of three tables: tokenizer_oddities.jsonl.
 
-Call `python book/runs/tokenizer_oddities.py` in the root of the repository, where tiktoken finds the
-tables of gpt2, cl100k_base and o200k_base. The page `oddities` reads this record, and measures again
-where the tables are.
+Call `python book/runs/tokenizer_oddities.py` in the root of the repository, where tiktoken finds
+the tables of gpt2, cl100k_base and o200k_base. The page `oddities` reads this record, and measures
+again where the tables are.
 """
 
 import sys
