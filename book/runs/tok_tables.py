@@ -68,13 +68,12 @@ def cuts(token, ranks):
     return [h for h in halves if all(ranks.get(part, rank) < rank for part in h)]
 
 
-def in_threes(token):
-    "Whether a token is made of characters that take three bytes each, perhaps after a space."
+def beyond_ascii(token):
+    "Whether a token is made of whole characters, and not all of them are ASCII."
     try:
-        text = token.decode("utf-8").removeprefix(" ")
+        return not token.decode("utf-8").isascii()
     except UnicodeDecodeError:
         return False
-    return text != "" and all(0x800 <= ord(c) < 0x10000 for c in text)
 
 
 def fastest(function, ranks, tries=3):
@@ -93,11 +92,11 @@ def record_table(log, name, enc):
     plain, same = fastest(recover_plain, ranks)
     assert list(merges.items()) == list(same.items())
     lengths = [0] * (1 + max(map(len, ranks)))
-    threes = lengths.copy()
+    beyond = lengths.copy()
     for token in ranks:
         lengths[len(token)] += 1
-        threes[len(token)] += in_threes(token)
-    log.row(kind="table", table=name, entries=len(ranks), lengths=lengths, threes=threes,
+        beyond[len(token)] += beyond_ascii(token)
+    log.row(kind="table", table=name, entries=len(ranks), lengths=lengths, beyond=beyond,
             seconds=kept, seconds_plain=plain,
             ambiguous=sum(len(cuts(token, ranks)) > 1 for token in ranks),
             bytes=sorted(range(256), key=lambda b: ranks[bytes([b])]))  # fmt: skip
