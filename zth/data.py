@@ -31,7 +31,8 @@ def _pooch():
 def cache_dir() -> Path:  # it may not exist yet
     "The folder in which downloaded data sets are kept."
     if own := os.environ.get("ZTH_CACHE_DIR"): return Path(own).expanduser()
-    return Path(_pooch().os_cache("zth"))
+    try: return Path(_pooch().os_cache("zth"))
+    except RuntimeError: return Path(tempfile.gettempdir(), "zth-cache")  # a user without a home
 
 # %% ../book/appendix/data.ipynb #c7426e6b
 def _tiktoken_dir():
