@@ -68,6 +68,14 @@ def cuts(token, ranks):
     return [h for h in halves if all(ranks.get(part, rank) < rank for part in h)]
 
 
+def beyond_ascii(token):
+    "Whether a token is made of whole characters, and not all of them are ASCII."
+    try:
+        return not token.decode("utf-8").isascii()
+    except UnicodeDecodeError:
+        return False
+
+
 def fastest(function, ranks, tries=3):
     "The shortest time of some tries, in seconds of the processor, and what the function returned."
     times = []
@@ -84,10 +92,13 @@ def record_table(log, name, enc):
     plain, same = fastest(recover_plain, ranks)
     assert list(merges.items()) == list(same.items())
     lengths = [0] * (1 + max(map(len, ranks)))
+    beyond = lengths.copy()
     for token in ranks:
         lengths[len(token)] += 1
-    log.row(kind="table", table=name, entries=len(ranks), lengths=lengths, seconds=kept,
-            seconds_plain=plain, ambiguous=sum(len(cuts(token, ranks)) > 1 for token in ranks),
+        beyond[len(token)] += beyond_ascii(token)
+    log.row(kind="table", table=name, entries=len(ranks), lengths=lengths, beyond=beyond,
+            seconds=kept, seconds_plain=plain,
+            ambiguous=sum(len(cuts(token, ranks)) > 1 for token in ranks),
             bytes=sorted(range(256), key=lambda b: ranks[bytes([b])]))  # fmt: skip
     ours, texts = OURS[name](), 20_000
     different = sum(
