@@ -1,4 +1,4 @@
-"""Training with linked lists of positions: what the chapter's lists of positions were measured against.
+"""Training with linked lists of positions, against which the chapter's lists were measured.
 
 Every position is in one doubly linked list of the occurrences of its pair. A position whose pair
 changes is taken out of its list and put into another, so nothing is ever out of date.

@@ -6,7 +6,7 @@ import sysconfig
 from importlib.util import find_spec
 from pathlib import Path
 
-LEFT_OUT = {"site-packages", "dist-packages", "__pycache__", "test", "tests", "idle_test", "lib2to3"}
+LEFT_OUT = {"site-packages", "dist-packages", "test", "tests", "idle_test", "lib2to3"}
 
 
 def sources(
@@ -28,7 +28,8 @@ def training_text(
     from zth.data import shakespeare
     parts, total = [str(shakespeare())], 0
     folders = [Path(sysconfig.get_paths()["stdlib"])]
-    folders += [Path(find_spec(name).origin).parent for name in ("torch", "numpy") if find_spec(name)]
+    found = (find_spec(name) for name in ("torch", "numpy"))
+    folders += [Path(spec.origin).parent for spec in found if spec]
     total = len(parts[0].encode())
     for path in (p for folder in folders for p in sources(folder)):
         if total >= size: break

@@ -1,4 +1,4 @@
-"""What rustbpe learns from a few texts, recorded for the tests: `python -m bench.tokenizer_fixture`.
+"""What rustbpe learns from a few texts, recorded for tests: `python -m bench.tokenizer_fixture`.
 
 The log, book/runs/tok_rustbpe.jsonl, holds the texts and the tokens that rustbpe learned from them,
 in their order; its header names the version. The chapter on tokenizers compares its own with them,

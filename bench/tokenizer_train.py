@@ -1,11 +1,12 @@
 """Training a tokenizer on 30 MB, beside Hugging Face tokenizers, rustbpe, ffbpe and gigabpe.
 
-All split by GPT-2's pattern and learn 32,768 tokens on one thread; rustbpe and ours also by GPT-4's.
-First everybody's merges are compared with ours, ties included, and whoever learns others is refused.
-Then all take turns, so that whatever else the machine is doing hits all alike; the ratio that counts
-is the median over the turns. The slow ones take part in the first turns only. A peer that is not
-installed is left out; `--peers FOLDER` names a folder of packages to look in as well. `--log` writes
-the log that the chapter reads (book/runs/tok_train.jsonl), and the rungs of its ladder with it.
+All split by GPT-2's pattern and learn 32,768 tokens on one thread; rustbpe and ours also by
+GPT-4's. First everybody's merges are compared with ours, ties included, and whoever learns others
+is refused. Then all take turns, so that whatever else the machine is doing hits all alike; the
+ratio that counts is the median over the turns. The slow ones take part in the first turns only. A
+peer that is not installed is left out; `--peers FOLDER` names a folder of packages to look in as
+well. `--log tok_train` writes the log that the chapter reads, and the rungs of its ladder with
+it.
 """
 from __future__ import annotations
 
@@ -178,7 +179,7 @@ def compare(
     "Refuses whoever learns something else; also warms everybody up."
     for c in runners:
         got, wanted = c.tokens(c.train(tasks[c.pattern])), c.wanted(tasks[c.pattern])
-        # gigabpe counts only the bytes that the text has, so it learns more; HF and others learn as many
+        # gigabpe has only those bytes in its vocabulary that the text has, so it learns more
         if got[:len(wanted)] != wanted:
             k = next(k for k, (a, b) in enumerate(zip(got + [None], wanted)) if a != b)
             raise AssertionError(f"{c.name} learns other merges than ours, from number {k} on")
@@ -188,7 +189,7 @@ def compare(
 def rungs(task):
     "Yields a dict for each step of the chapter, with the time of the whole training."
     import numpy as np
-    from zth.tokenizer.basic import get_stats, merge
+    from zth.tokenizer.basic import merge
     from zth.tokenizer.fast_training import (count_chunks, lay_out, learn_from_counts,
                                              merges_compiled, merges_numpy)
     from zth.tokenizer.split import compile_split
