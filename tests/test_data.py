@@ -42,6 +42,13 @@ def test_the_cache_can_be_moved():
     with environment(): assert cache_dir().is_absolute() and "zth" in cache_dir().parts[-2:]
     with environment(ZTH_CACHE_DIR=""): assert cache_dir().is_absolute()
 
+# %% ../book/appendix/data.ipynb #1cce58d7
+def test_a_user_without_a_home_has_a_cache():
+    with environment():
+        for key in ("HOME", "XDG_CACHE_HOME"): os.environ.pop(key, None)
+        with mock.patch("pwd.getpwuid", side_effect=KeyError("no such user")):
+            assert cache_dir() == Path(tempfile.gettempdir(), "zth-cache")
+
 # %% ../book/appendix/data.ipynb #8facfbcd
 BODY = b"".join(b"line %d\n" % i for i in range(20_000))
 TRIAL = DataSet("trial", "trial.txt", "http://127.0.0.1:9/trial.txt",

@@ -52,8 +52,9 @@ def test_patched_methods_belong_to_their_class():
 def test_cells_of_assertions_are_told_from_others():
     assert only_checks("assert x\ntest_eq(1, 1)\nif a:\n    same(x, y, tol=1);")
     assert only_checks("for a in b: assert a\nwith c:\n    test_fail(d)")
-    for text in ("", "x = 1\nassert x", "same(x, y)\nx", "%pip install zth", "f(x)",
-                 "if a: assert b\nelse: c = 1"):
+    assert only_checks("x = f()\nassert x\nassert y\nrecord(z=1)")
+    for text in ("", "x = 1\nassert x", "assert x\nassert y\nz = 1", "record(a=1)",
+                 "same(x, y)\nx", "%pip install zth", "f(x)", "if a: assert b\nelse: c = 1"):
         assert not only_checks(text), text
 
 # %% ../book/appendix/weave/cells.ipynb #c0ffee05

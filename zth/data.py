@@ -31,7 +31,8 @@ def _pooch():
 def cache_dir() -> Path:  # it may not exist yet
     "The folder in which downloaded data sets are kept."
     if own := os.environ.get("ZTH_CACHE_DIR"): return Path(own).expanduser()
-    return Path(_pooch().os_cache("zth"))
+    try: return Path(_pooch().os_cache("zth"))
+    except RuntimeError: return Path(tempfile.gettempdir(), "zth-cache")  # a user without a home
 
 # %% ../book/appendix/data.ipynb #c7426e6b
 def _tiktoken_dir():
@@ -315,10 +316,11 @@ def shakespeare() -> Text:
     return _announce(*_look_up(DATASETS["shakespeare"]))
 
 # %% ../book/appendix/data.ipynb #15877702
-TABLES = {"gpt2": ("gpt2-vocab", "gpt2-encoder"), "cl100k_base": ("cl100k-base",)}
+TABLES = {"gpt2": ("gpt2-vocab", "gpt2-encoder"), "cl100k_base": ("cl100k-base",),
+          "o200k_base": ("o200k-base",)}
 
 def encoding(
-    name: str = "gpt2",  # "gpt2", "cl100k_base", or any other encoding that tiktoken knows
+    name: str = "gpt2",  # "gpt2", "cl100k_base", "o200k_base", or any that tiktoken knows
 ):  # a `tiktoken.Encoding`
     "Give a tokenizer of tiktoken's, or raise `DataError` if its tables cannot be had."
     import tiktoken

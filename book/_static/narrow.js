@@ -1,5 +1,5 @@
-// What narrow windows need besides their style: lines of code that hang when they are folded, and a
-// name for the button that opens the contents of the page.
+// What narrow windows need besides their style: lines of code that hang when they are folded, keys
+// for formulas that scroll, and a name for the button that opens the contents of the page.
 (() => {
   const narrow = matchMedia("(max-width: 40rem)"); // as in narrow.css
 
@@ -52,4 +52,17 @@
   };
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", start);
   else start();
+
+  // a formula wider than its column is a stop of the Tab key, so that arrow keys scroll it
+  const reach = (formula) => {
+    if (formula.scrollWidth > formula.clientWidth) formula.tabIndex = 0;
+    else formula.removeAttribute("tabindex");
+  };
+  addEventListener("load", async () => {
+    await window.MathJax?.startup?.promise;
+    await document.fonts.ready; // they change the width of what scrolls, not that of the box
+    const formulas = document.querySelectorAll('mjx-container[display="true"]');
+    const sizes = new ResizeObserver((seen) => seen.forEach(({ target }) => reach(target)));
+    formulas.forEach((formula) => { reach(formula); sizes.observe(formula); });
+  });
 })();

@@ -166,7 +166,7 @@ class Browser:
             pytest.fail(reason) if REQUIRED else pytest.skip(reason)
         self.base, self.driver = base, webdriver.Chrome(options, webdriver.ChromeService(driver))
         self.driver.set_page_load_timeout(60)
-        self.driver.set_script_timeout(60)
+        self.driver.set_script_timeout(180)  # axe-core on the longest page
 
     def js(self, code, *args):
         "Evaluates the body of a function in the page."

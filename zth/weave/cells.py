@@ -100,17 +100,25 @@ CHECKS = {"test_eq", "test_ne", "test_close", "test_fail", "same", "refuses", "e
 def only_checks(
     source: str,  # the source of one code cell
 ) -> bool:
-    "Say whether a cell holds assertions and nothing else."
-    def checks(node):
-        if isinstance(node, ast.Assert): return True
+    """Say whether a cell is there for its assertions.
+
+    It may record values for the text, and name values in fewer statements than it has checks."""
+    checks = named = 0
+
+    def plain(node):
+        nonlocal checks, named
         if isinstance(node, (ast.If, ast.For, ast.With)):
-            return all(map(checks, [*node.body, *getattr(node, "orelse", [])]))
+            return all(map(plain, [*node.body, *getattr(node, "orelse", [])]))
         called = node.value.func if isinstance(node, ast.Expr) and isinstance(
             node.value, ast.Call) else None
-        return isinstance(called, ast.Name) and called.id in CHECKS
+        name = called.id if isinstance(called, ast.Name) else None
+        checks += isinstance(node, ast.Assert) or name in CHECKS
+        named += isinstance(node, ast.Assign)
+        return isinstance(node, (ast.Assert, ast.Assign)) or name in CHECKS | {"record"}
+
     try: body = ast.parse(source).body
     except SyntaxError: return False
-    return bool(body) and all(map(checks, body))
+    return all(map(plain, body)) and checks > named and not isinstance(body[-1], ast.Assign)
 
 # %% ../../book/appendix/weave/cells.ipynb #c0ffee04
 REVEAL = "I have guessed"
