@@ -54,7 +54,9 @@ setup(
     package_data={package: ["*.txt"]},
     python_requires=f">={cfg['min_python']},<3.{newest + 1}",
     install_requires=words("requirements"),
-    extras_require={name: words(f"{name}_requirements") for name in ("dev", "book", "gpt2", "fast", "reference")},
+    extras_require={
+        name: words(f"{name}_requirements") for name in ("dev", "book", "gpt2", "fast", "reference")
+    },
     entry_points={
         "console_scripts": words("console_scripts"),
         "nbdev": [f"{package}={package}._modidx:d"],

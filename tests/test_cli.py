@@ -30,7 +30,7 @@ def test_an_entry_is_not_changed_by_accident():
 
 # %% ../book/appendix/cli.ipynb #df51ff56
 def test_every_command_of_the_table_can_be_loaded():
-    assert {"names", "text"} <= COMMANDS.keys()
+    assert {"names", "text", "tokens"} <= COMMANDS.keys()
     for name, entry in COMMANDS.items():
         assert re.fullmatch(r"[a-z][a-z0-9-]*", name) and entry.help.endswith(".")
         assert command_at(entry.target, name) is not None

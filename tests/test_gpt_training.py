@@ -53,7 +53,7 @@ class Rows_(list):
 
 def run_(path=None, stop_at=None, resume=None, drop=0.2, number=signal.SIGINT, text=None, log=None,
          **more):
-    "A short training, which may be stopped by a signal during a step."
+    "A short run, which may be stopped by a signal during a step."
     torch.manual_seed(10 if resume else 9)  # what the caller draws plays no part
     g = gen(6 if resume else 5)
     text = text or tiny_text()

