@@ -2,8 +2,8 @@
 
     python book/runs/tok_show.py
 
-The log holds, for each table and each passage, the ids and the bytes of the tokens, so that the page
-can show them where the tables themselves cannot be had.
+The log holds, for each table and each passage, the ids and the bytes of the tokens, so that the
+page can show them where the tables themselves cannot be had.
 """
 
 from zth.data import encoding
