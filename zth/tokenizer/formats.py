@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ..files import replacing
 from .basic import Tokenizer
-from .gpt import RanksTokenizer, bytes_to_unicode, read_ranks, recover_merges
+from .gpt import RanksTokenizer, bytes_to_unicode, recover_merges
 from .split import GPT2_SPLIT_PATTERN, compile_split
 
 # %% ../../book/09_tokenizer/formats.ipynb #050b4c09
