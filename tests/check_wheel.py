@@ -27,7 +27,7 @@ def check_metadata():
     assert cfg["min_python"] in wheel["Requires-Python"], wheel["Requires-Python"]
     said = {c.rsplit(" ", 1)[1] for c in wheel.get_all("Classifier") if "Python :: 3." in c}
     assert said == {"3.10", "3.11", "3.12", "3.13"}, said
-    assert set(wheel.get_all("Provides-Extra")) == {"dev", "book", "gpt2"}
+    assert set(wheel.get_all("Provides-Extra")) == {"dev", "book", "gpt2", "fast", "reference"}
     needed = {name_of(r) for r in metadata.requires("zth") if "extra ==" not in r}
     assert needed == {name_of(r) for r in cfg["requirements"].split()}, needed
     readme = wheel.get_payload() or wheel["Description"]
@@ -76,6 +76,17 @@ def check_gradient():
     assert (a.grad, b.grad) == (-2.0, 2.0), (a.grad, b.grad)
 
 
+def check_tokens():
+    "A tokenizer learns, encodes and decodes from the wheel alone, splits by a pattern included."
+    from zth.tokenizer import GPT4_SPLIT_PATTERN, RegexTokenizer
+
+    tokenizer = RegexTokenizer(GPT4_SPLIT_PATTERN)
+    tokenizer.train("the theatre and the other thing, the end: 안녕 1234", 270)
+    text = "the other end's 안녕 👋 12345\n   "
+    ids = tokenizer.encode(text)
+    assert tokenizer.decode(ids) == text and len(ids) < len(text.encode()), ids
+
+
 def check_entry_points():
     "The `zth` command is declared, and what it names is in the wheel."
     (command,) = (e for e in metadata.entry_points(group="console_scripts") if e.name == "zth")
@@ -105,9 +116,10 @@ def check_instant():
 
 check_metadata()
 check_files()
-for module in ("zth", "zth.micrograd", "zth.check", "zth.runs", "zth.weave"):
+for module in ("zth", "zth.micrograd", "zth.tokenizer", "zth.check", "zth.runs", "zth.weave"):
     check_light(module)
 check_gradient()
+check_tokens()
 check_entry_points()
 check_modules()
 check_mains()
