@@ -227,6 +227,9 @@ def test_damaged_files_are_refused_and_change_nothing():
                              ("minbpe v1\n\n0\n97 256\n", "merge '97 256' for the id 256"),
                              ("minbpe v1\n\n0\n97 97\n97 97\n", "merge '97 97' for the id 257"),
                              ("minbpe v1\n\n0\n-1 97\n", "merge '-1 97'"),
+                             ("\n".join(["minbpe v1", "", "0", "97 97",
+                                         *(f"{i} {i}" for i in range(256, 320))]),
+                              "token 276 has more than 1,048,576 bytes"),
                              ("minbpe v2\n\"\n0\n", "damaged")):
             path_.write_text(text_)
             with pytest.raises(ValueError, match=says_): tok_.load(path_)

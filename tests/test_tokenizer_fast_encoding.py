@@ -191,6 +191,38 @@ def test_special_tokens_can_be_added_later():
     assert quick_.encode("a<|x|>", "all") == [97, 257] and quick_.decode([257]) == "<|x|>"
     assert plain_.special_tokens == {"<|x|>": 257}
 
+# %% ../book/09_tokenizer/fast_encoding.ipynb #b5631567
+def test_a_fast_tokenizer_is_made_and_saved_as_the_one_within():
+    import tempfile
+    plain_ = RegexTokenizer()
+    plain_.train("low lower lowest " * 9, 262)
+    twice_ = FastTokenizer(FastTokenizer(plain_))
+    assert twice_.tokenizer is plain_ and twice_.encode("low slow") == plain_.encode("low slow")
+    with tempfile.TemporaryDirectory() as folder_:
+        twice_.save(f"{folder_}/t")
+        again_ = RegexTokenizer()
+        again_.load(f"{folder_}/t.model")
+        for use_ in (twice_.load, twice_.train):
+            with pytest.raises(NotImplementedError, match="then make it fast"):
+                use_(f"{folder_}/t.model")
+    assert again_.merges == plain_.merges and again_.pattern == plain_.pattern
+
+# %% ../book/09_tokenizer/fast_encoding.ipynb #db17935f
+def test_threads_may_share_a_fast_tokenizer():
+    from concurrent.futures import ThreadPoolExecutor
+    plain_, rng_ = RegexTokenizer(), random.Random(5)
+    plain_.train("the theatre and the other thing, the end of it " * 9, 300)
+    quick_ = FastTokenizer(plain_)
+    if HAVE_NUMBA: quick_._forget(1 << 6)  # so small that it grows again and again
+    texts_ = ["".join(rng_.choices("theaornd ,i", k=1500)) for _ in range(40)]
+    wanted_ = [plain_.encode(text_) for text_ in texts_]
+    interval_ = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as pool_:
+            for _ in range(3): assert list(pool_.map(quick_.encode, texts_)) == wanted_
+    finally: sys.setswitchinterval(interval_)
+
 # %% ../book/09_tokenizer/fast_encoding.ipynb #c906bae8
 def test_without_numba_it_says_so_once():
     code_ = """

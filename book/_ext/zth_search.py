@@ -21,13 +21,13 @@ from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.util.nodes import clean_astext
 
-VERSION = 1  # of the entries; another number makes a rebuild take all pages apart again
+VERSION = 2  # of the entries; another number makes a rebuild take all pages apart again
 LAZY = ("search.js", "search.css")  # asked for by the search page and by find.js, not by every page
 
 # Lines that import, comments and strings say little about the place where they are.
 NOISE = re.compile(r"(?m)^\s*(from|import)\b.*|#.*|\"[^\"\n]*\"|'[^'\n]*'")
 IDENTIFIER = re.compile(r"[^\W\d]\w\w+")
-MOST = 2  # how often a name of code is kept for a place: more often does not tell more
+MOST = 1  # how often a name of code is kept for a place: more often does not tell more
 # Formulas that read well as they are written, as x_t or n=3; others become an ellipsis.
 PLAIN_MATHS = re.compile(r"[\w\s=+*/()<>.,^-]{1,20}")
 

@@ -8,6 +8,7 @@ because they would put scripts from elsewhere on every page.
 from __future__ import annotations
 
 import json
+import re
 from html import escape
 from pathlib import Path
 
@@ -290,10 +291,35 @@ def write_moved(app: Sphinx, exception: Exception | None) -> None:
         path.write_text(MOVED.format(link=link, title=title, places=json.dumps(places)), encoding="utf-8")
 
 
+def number_by_folder(app: Sphinx, env) -> list:
+    """Sphinx's `env-get-updated`: a chapter has the number of its folder, also while one before it is
+    not written yet."""
+    changed = []
+    for doc, numbers in env.toc_secnumbers.items():
+        first = numbers.get("")
+        folder = re.match(r"(\d\d)_", doc)
+        if not (folder and first) or first[0] == int(folder[1]):
+            continue
+
+        def moved(number, chapter=int(folder[1])):
+            return number and type(number)((chapter, *number[1:]))
+
+        env.toc_secnumbers[doc] = {anchor: moved(number) for anchor, number in numbers.items()}
+        for link in [*env.tocs[doc].findall(nodes.reference), env.titles[doc]]:
+            if link.get("secnumber"):
+                link["secnumber"] = moved(link["secnumber"])
+        env.toc_fignumbers[doc] = {
+            kind: {name: moved(number) for name, number in found.items()}
+            for kind, found in env.toc_fignumbers.get(doc, {}).items()}
+        changed.append(doc)
+    return changed
+
+
 def setup(app: Sphinx) -> dict:
     app.add_config_value("zth_moved", {}, "html")
     app.connect("doctree-read", pages_first, priority=900)  # after Sphinx has listed the sections
-    app.connect("env-get-updated", unnumber_door, priority=900)  # after it has counted them
+    app.connect("env-get-updated", number_by_folder, priority=890)  # after it has counted them
+    app.connect("env-get-updated", unnumber_door, priority=900)
     app.connect("build-finished", write_moved)
     app.connect("build-finished", complete_sitemap, priority=400)  # before the sitemap is written
     app.connect("config-inited", silence, priority=1)

@@ -127,6 +127,8 @@ def _vocab_lines(tokenizer):
         yield f"{made}{' -> ' * bool(made)}[{render_token(token)}] {idx}"
 
 # %% ../../book/09_tokenizer/basic.ipynb #dafe0b6d
+MOST = 1 << 20  # bytes of a token; the longest in GPT-4's table has 128
+
 def _read_model(path):
     "The pattern, the special tokens and the merges in a .model file of either version."
     with open(path, encoding="utf-8") as f: version, *lines = f.read().split("\n")
@@ -138,11 +140,14 @@ def _read_model(path):
         for k in range(2, 2 + count):
             token, idx = lines[k].rsplit(" ", 1)  # a token may hold spaces, its id does not
             special[text(token)] = int(idx)
+        size = [1] * 256  # the bytes of each token, added up before any is made
         for idx, line in enumerate(filter(None, lines[2 + count:]), 256):
             left, right = map(int, line.split())
             if not 0 <= min(left, right) <= max(left, right) < idx or (left, right) in merges:
                 raise ValueError(f"merge {line!r} for the id {idx}")
             merges[left, right] = idx
+            size.append(size[left] + size[right])
+            if size[idx] > MOST: raise ValueError(f"token {idx} has more than {MOST:,} bytes")
     except (ValueError, IndexError) as e: raise ValueError(f"{path} is damaged: {e}") from e
     return pattern, special, merges
 

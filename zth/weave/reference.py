@@ -13,11 +13,12 @@ from .sources import settings
 
 # %% ../../book/appendix/weave/reference.ipynb #652127de
 class _Default:
-    "A default value in a signature; an address in memory is of no use to a reader."
+    "A default value in a signature; an address in memory, or a long pattern, is of no use there."
     def __init__(self, value): self.value = value
     def __repr__(self):
         if hasattr(self.value, "__name__"): return self.value.__name__
-        return "..." if " at 0x" in repr(self.value) else repr(self.value)
+        text = repr(self.value)
+        return "..." if " at 0x" in text or len(text) > 60 else text
 
 def _signature(f, bound=False):
     "The parameters of a callable without types; without the first if it is bound."
