@@ -216,6 +216,7 @@ def index(builder, env, kept: dict[str, list[dict]]) -> dict:
         inside = chapter != env.config.root_doc
         name = numbered(env, chapter, "", env.titles[chapter].astext()) if inside else ""
         pages.append([address(builder, doc), title, name, weight_of(env, doc)])
+        aside = weight_of(env, doc) < 0.75  # found by its words; its code is everybody's
         for entry in kept[doc]:
             sent = [t for i in entry["ids"] for t in terms.get(address(builder, doc, i), ())]
             hints = " ".join(t["code"] for t in sent if t["code"])
@@ -224,7 +225,7 @@ def index(builder, env, kept: dict[str, list[dict]]) -> dict:
                 title = numbered(env, doc, entry["anchor"], title)
             entries.append([
                 number, entry["kind"], entry["anchor"], title, entry["within"], entry["text"],
-                entry["code"], " ".join(entry["defines"]), [t["title"] for t in sent], hints,
+                "" if aside else entry["code"], " ".join(entry["defines"]), [t["title"] for t in sent], hints,
             ])
     return {"pages": pages, "entries": entries}
 

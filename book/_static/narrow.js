@@ -60,9 +60,12 @@
   };
   addEventListener("load", async () => {
     await window.MathJax?.startup?.promise;
-    await document.fonts.ready; // they change the width of what scrolls, not that of the box
-    const formulas = document.querySelectorAll('mjx-container[display="true"]');
-    const sizes = new ResizeObserver((seen) => seen.forEach(({ target }) => reach(target)));
-    formulas.forEach((formula) => { reach(formula); sizes.observe(formula); });
+    const laid = new Set(); // to ask one that is far below the screen would load its fonts
+    const sizes = new ResizeObserver((seen) => {
+      for (const { target } of seen) { laid.add(target); reach(target); }
+    });
+    document.querySelectorAll('mjx-container[display="true"]').forEach((f) => sizes.observe(f));
+    // a font changes the width of what scrolls, not that of the box
+    document.fonts.addEventListener("loadingdone", () => laid.forEach(reach));
   });
 })();
