@@ -225,7 +225,8 @@ def index(builder, env, kept: dict[str, list[dict]]) -> dict:
                 title = numbered(env, doc, entry["anchor"], title)
             entries.append([
                 number, entry["kind"], entry["anchor"], title, entry["within"], entry["text"],
-                "" if aside else entry["code"], " ".join(entry["defines"]), [t["title"] for t in sent], hints,
+                "" if aside else entry["code"], " ".join(entry["defines"]),
+                [t["title"] for t in sent], hints,
             ])
     return {"pages": pages, "entries": entries}
 
