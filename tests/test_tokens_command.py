@@ -250,6 +250,7 @@ WRONG = {
     (*TRAIN, "-o", "a.model", "--checkpoint", "no/c"): (1, "--checkpoint no/c: No such file"),
     (*TRAIN, "-o", "a.model", "--checkpoint", "a.model"): (2, "are one file"),
     (*TRAIN, "-o", "a.model", "--checkpoint", "./a.vocab"): (2, "are one file"),
+    ("train", "-", *TRAIN[2:], "--checkpoint", "c"): (2, "--checkpoint needs files, not a pipe"),
     (*TRAIN, "-o", "a.model", "--pattern", ".+"): (2, r"'.+' leaves out '\n'"),
     # tables that are damaged, or were made to do harm
     ("count", "poem.txt", "-t", "pattern.model"): (1, "pattern.model is damaged"),
