@@ -198,8 +198,13 @@ def test_a_folder_is_its_files_and_a_checkpoint_keeps_the_counts(desk):
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
 def test_a_pipe_trains_as_its_file_does(desk):
     os.mkfifo("pipe")
-    with subprocess.Popen([sys.executable, "-c", "open('pipe', 'wb').write(open('poem.txt', 'rb').read())"]):
+    code = "open('pipe', 'wb').write(open('poem.txt', 'rb').read())"
+    writer = subprocess.Popen([sys.executable, "-c", code])
+    try:
         assert call("train", "pipe", "--vocab-size", 300, "-o", "piped.model")[0] == 0
+    finally:
+        writer.kill()
+        writer.wait()
     assert Path("piped.model").read_bytes() == Path("poem.model").read_bytes()
 
 
