@@ -8,7 +8,9 @@ until it draws them.
 
 from __future__ import annotations
 
+import base64
 import functools
+import io
 import re
 from pathlib import Path, PurePosixPath
 
@@ -117,8 +119,37 @@ def size_of(path: Path) -> tuple[int, int] | None:
     return tuple(round(float(n)) for n in re.split(r"[\s,]+", box[1].strip())[2:]) if box else None
 
 
+RASTER = re.compile(r'<image\b[^>]*?\bhref="data:image/(\w+);base64,([^"]*)"', re.DOTALL)
+
+
+@functools.cache
+def shows_light(path: Path) -> bool:
+    """Whether a drawing holds a photograph, or a picture like one, which must have no negative.
+
+    The dark theme turns all else over, maps of numbers included: their colours have hues, which are
+    kept, or a scale beside them, which is turned as well. A picture has greys and no scale, or is a
+    JPEG.
+    """
+    if path.suffix != ".svg":
+        return path.suffix in (".jpg", ".jpeg")
+    rasters = RASTER.findall(path.read_text(encoding="utf-8"))
+    if not rasters or any(kind in ("jpeg", "jpg") for kind, _ in rasters):
+        return bool(rasters)
+    from PIL import Image  # matplotlib needs it too
+
+    greys = False
+    for _, data in rasters:
+        with Image.open(io.BytesIO(base64.b64decode(data))) as image:
+            if max(image.size) > 8 * min(image.size):
+                return False
+            colours = image.convert("RGB").getcolors(1 << 24)
+        greys |= len(colours) > 16 and all(max(c) - min(c) < 4 for _, c in colours)
+    return greys
+
+
 def size_pictures(page: str, find) -> str:
-    "Gives each picture its size; all but the first of the article wait until they come near."
+    """Gives each picture its size, and photographs a class; all but the first of the article wait
+    until they come near."""
     start = page.find("<article")
     end = page.find("</article>")
     count = 0
@@ -132,6 +163,8 @@ def size_pictures(page: str, find) -> str:
         size = path and size_of(path)
         if size and not re.search(r"\s(width|height|style)=", tag):
             more += f' width="{size[0]}" height="{size[1]}"'
+        if path and "class=" not in tag and shows_light(path):
+            more += ' class="zth-photo"'
         if "loading=" not in tag and not (start < match.start() < end and count == 1):
             more += ' loading="lazy"'
         return f'<img{more} decoding="async"{tag[4:]}' if "decoding=" not in tag else tag
