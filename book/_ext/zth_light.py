@@ -209,10 +209,26 @@ def mark_sections(page: str) -> str:
     return page
 
 
+TITLES = re.compile(
+    r'<h[1-4]\b.*?</h[1-4]>|<nav class="bd-links.*?</nav>|<p class="prev-next-title">.*?</p>',
+    re.DOTALL,
+)
+NAME = re.compile(r"\b[A-Z]+-\d\w*")
+
+
+def keep_names(page: str) -> str:
+    "A name such as GPT-4 is not broken at its hyphen in a title, where it would stand out."
+
+    def words(match: re.Match) -> str:
+        return NAME.sub(r'<span class="zth-whole">\g<0></span>', match[0])
+
+    return TITLES.sub(lambda match: re.sub(r"(?<=>)[^<>]+", words, match[0]), page)
+
+
 def lighten(page: str, root: str, find) -> str:
     "A page as it is saved. `root` leads to the top of the site, `find` to the file of a picture."
     page = HEAD.sub(lambda match: trim_head(match[0], page[match.end():], root), page, count=1)
-    page = mark_sections(size_pictures(page, find))
+    page = keep_names(mark_sections(size_pictures(page, find)))
     if 'id="pst-secondary-sidebar"' in page:  # its place is kept until it has arrived
         page = page.replace('<div class="bd-content">', '<div class="bd-content zth-beside">', 1)
     return page
