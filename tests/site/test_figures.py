@@ -157,3 +157,17 @@ def test_a_name_in_a_title_is_not_broken(light, site):
             for kept in title.select(".zth-whole"):
                 loose = loose.replace(kept.get_text(), "")
             assert not light.NAME.search(loose), (name, loose)
+
+
+def test_the_list_of_pages_shows_the_page(browser):
+    "Also where the list was scrolled elsewhere on the page before."
+    place = """
+        const here = [...document.querySelectorAll('nav.bd-links a.current')].pop();
+        const box = here.getBoundingClientRect();
+        return [here.closest('.bd-sidebar-primary').scrollTop, box.top, box.bottom];"""
+    browser.visit("bibliography.html", width=1440, height=600)
+    assert browser.js(place)[0] > 100
+    for name in ("01_micrograd", "09_tokenizer/vocabulary"):
+        browser.visit(f"{name}.html", width=1440, height=600)
+        _, top, bottom = browser.js(place)
+        assert top >= 0 and bottom <= 600, name
