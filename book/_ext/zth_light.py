@@ -257,8 +257,15 @@ def over_page(app: Sphinx, pagename: str, templatename: str, context: dict, doct
     return "light.html"
 
 
+def by_name(entry) -> tuple[bool, str]:
+    "The order of our styles: the look of the book, then the topics that may change it, by name."
+    name = entry if isinstance(entry, str) else entry[0]
+    return name != "custom.css", name
+
+
 def configure(app: Sphinx, config) -> None:
-    "MathJax comes in parts; only these are asked for."
+    "MathJax comes in parts; only these are asked for. Styles come in one order on every machine."
+    config.html_css_files = sorted(config.html_css_files, key=by_name)  # the folder has none
     config.mathjax_path = "mathjax/startup.js"
     config.mathjax3_config = {**(config.mathjax3_config or {}), "loader": {"load": MATHJAX}}
 

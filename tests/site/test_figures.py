@@ -171,3 +171,12 @@ def test_the_list_of_pages_shows_the_page(browser):
         browser.visit(f"{name}.html", width=1440, height=600)
         _, top, bottom = browser.js(place)
         assert top >= 0 and bottom <= 600, name
+
+
+def test_styles_come_in_one_order(site, page):
+    "Of two rules that weigh the same the later one holds, so the order must not be the machine's."
+    ours = {path.name for path in (site.root / "book/_static").glob("*.css")}
+    links = [tag["href"] for tag in site[page].soup.select("head link[rel=stylesheet]")]
+    names = [href.split("?")[0].rpartition("/")[2] for href in links if "_static/" in href]
+    names = [name for name in names if name in ours]
+    assert names == sorted(names, key=lambda name: (name != "custom.css", name)) and names
