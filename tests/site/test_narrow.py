@@ -306,7 +306,8 @@ def test_a_marked_line_stays_marked(browser):
         const pre = document.querySelector('article .cell_input pre');
         return [pre.textContent, [...pre.children].map(line => line.innerHTML)]""")
     assert after == before
-    assert lines == ["<span></span>a\n", '<span class="hll"><i>b</i> = 1\n</span>', "\n", "    c"]
+    assert lines == ["<span></span>a\n", '<span class="hll"><i>b</i> = 1\n</span>', "\n",
+                     '<span class="zth-lead">    </span>c']
 
 
 def test_folded_code_is_copied_as_it_was_written(browser, site):
