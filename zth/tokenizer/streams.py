@@ -87,6 +87,6 @@ def decode_stream(
     "Turn tokens into text while they arrive, each character when its last byte is there."
     decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
     for idx in ids:
-        if idx not in tokenizer.vocab: raise ValueError(f"{idx} is no id of this tokenizer")
+        if idx not in tokenizer.vocab: raise ValueError(f"{idx} is not an id of this tokenizer")
         if text := decoder.decode(tokenizer.vocab[idx]): yield text
     if text := decoder.decode(b"", final=True): yield text  # a character that never ended
