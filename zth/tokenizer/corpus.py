@@ -61,6 +61,7 @@ def decode_piece(data, last, path, offset):
         at = offset + e.start
         raise ValueError(f"{path} is not a text file in UTF-8 (byte {at:,})") from None
 
+# %% ../../book/09_tokenizer/corpus.ipynb #3551783f
 def pieces_of_files(files, separator, known, place=(0, 0)):
     "Yield lists of documents, and the place after each: which file, which byte."
     for number in range(place[0], len(files)):
@@ -79,6 +80,7 @@ def pieces_of_files(files, separator, known, place=(0, 0)):
                 if not block: break
         yield [], (number + 1, 0)
 
+# %% ../../book/09_tokenizer/corpus.ipynb #43f37e6c
 def together(pieces):
     "Small pieces as one: a corpus may be a million files of a line."
     documents, size, place = [], 0, None
@@ -121,6 +123,7 @@ def save_counts(path, counts, place, about):
                  lengths=np.fromiter(map(len, counts), np.int64, len(counts)),
                  times=np.fromiter(counts.values(), np.int64, len(counts)))
 
+# %% ../../book/09_tokenizer/corpus.ipynb #f11088b3
 def read_counts(path):
     "What is in a checkpoint: counts and metadata, if they fit together."
     with np.load(path, allow_pickle=False) as f:
@@ -132,6 +135,7 @@ def read_counts(path):
     if not whole or not len(counts) == len(lengths) == len(times): raise ValueError
     return counts, meta
 
+# %% ../../book/09_tokenizer/corpus.ipynb #7f8d2cef
 def reaches(place, counts, about):
     "Whether these can be the counts of a corpus as far as a place."
     if about["corpus"] == "texts": return type(place) is int and place > 0
@@ -140,6 +144,7 @@ def reaches(place, counts, about):
     counted = sum(len(chunk) * n for chunk, n in counts.items())
     return len(before) == number and offset >= 0 and counted <= sum(before) + offset
 
+# %% ../../book/09_tokenizer/corpus.ipynb #b213e349
 def load_counts(path, about):
     "The counts of a checkpoint and the place they reach to; other files are refused."
     try:
@@ -207,6 +212,7 @@ def learn(counts, vocab_size, pattern, progress):
                       "what was learned is kept", stacklevel=3)
     return tokenizer
 
+# %% ../../book/09_tokenizer/corpus.ipynb #16492292
 def check_request(vocab_size, processes, checkpoint):
     "Refuse what cannot end well before hours are spent on counting."
     if vocab_size < 256: raise ValueError(f"vocab_size is {vocab_size}, below the 256 bytes")

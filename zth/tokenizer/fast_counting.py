@@ -36,6 +36,7 @@ def short_row(head, size, table):
         row = row + 1 & len(table) - 1
     return row
 
+# %% ../../book/09_tokenizer/fast_counting.ipynb #cd9b7fa4
 @compiled
 def long_row(words, i, size, head, table):
     "The row of a longer chunk, `size` bytes at `i`, or the empty row where it belongs."
@@ -77,6 +78,7 @@ def file_again(words, old, table):
         if 0 < size <= 8: table[short_row(head, U(size), table)] = old[k]
         elif size: table[long_row(words, i, size, head, table)] = old[k]
 
+# %% ../../book/09_tokenizer/fast_counting.ipynb #a630302c
 def count_compiled(texts, pattern):
     "Count the chunks of texts by the compiled split and a table of our own."
     texts = [utf8(text) for text in texts]

@@ -124,6 +124,7 @@ def new_pair(e, left, right, pair, count):
     pair[e, LEFT], pair[e, RIGHT], pair[e, END], count[e] = left, right, 0, 0
     return e + 1
 
+# %% ../../book/09_tokenizer/fast_training.ipynb #821ef5fd
 @compiled
 def keep_positions(moved, oldest, born, used, arrays):
     "Give each new pair its part of `where`, and file the positions there in order."
@@ -136,6 +137,7 @@ def keep_positions(moved, oldest, born, used, arrays):
         pair[at[p], END] += 1
     return used
 
+# %% ../../book/09_tokenizer/fast_training.ipynb #ccb9a3ca
 @compiled
 def first_pairs(arrays):
     "A row for each pair of bytes; returns how many, and how many positions are filed."
@@ -195,6 +197,7 @@ def frequent_pairs(floor, born, pair, count):
     heapify(heap)
     return heap
 
+# %% ../../book/09_tokenizer/fast_training.ipynb #93f6a9ef
 @compiled
 def merges_compiled(tok, weight, num_merges, found):
     "Learn merges, one occurrence after the other; yields how many are done."
