@@ -40,5 +40,5 @@ def check_safe_cuts(answers):  # dict: place -> "yes" or "no"
         "!|5": ("yes", "which part of the pattern has digits, and what else has it?"),
         "t|'": ("yes", letters), "'|s": ("no", "think of it's"),
         "!|\n": ("no", "what may follow signs in their chunk?"),
-        "\n|t": ("yes", "the one character before letters may be anything but which two?"),
+        "\n|t": ("yes", "the one character before letters may be anything but which kinds?"),
         " | ": ("no", "think of three spaces before a word")})

@@ -62,7 +62,7 @@ def encode_iterable(
     allowed_special: str | set[str] = "none_raise",  # as for `encode`
     border: Callable[[str, str], bool] | None = None,  # where its pattern cuts in every text
 ) -> Iterator[int]:  # the ids of the whole text, one by one
-    "Encode a text that arrives in pieces; holds no more of it than the stretch between two cuts."
+    "Encode a text that arrives in pieces; holds little of it, more only where no cut is safe."
     border, special = _border_of(tokenizer, border), set(tokenizer.special_tokens)
     if allowed_special == "none": special = set()
     elif not isinstance(allowed_special, str): special &= set(allowed_special)
