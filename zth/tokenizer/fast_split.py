@@ -136,8 +136,7 @@ def letters_end(kinds, i):
 @compiled
 def end_gpt2(data, kinds, i):
     "The end of a chunk of GPT-2's pattern."
-    # to ask for the apostrophe here costs less than the call
-    end = contraction_end(data, kinds, i, False) if data[i] == 39 else i
+    end = contraction_end(data, kinds, i, False) if data[i] == 39 else i  # spares a call
     if end > i: return end
     if data[i] == 32: end += 1
     kind = kinds[end]
