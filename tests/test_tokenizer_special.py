@@ -156,18 +156,6 @@ def test_ids_that_collide_are_refused():
     ours_.train("abab", 257)
     assert ours_.decode([256, 300]) == "ab<|im_end|>"
 
-# %% ../book/09_tokenizer/special.ipynb #d07a0eb3
-def test_gaps_are_filled_and_masked():
-    rows_, mask_ = pad_batch([[1, 2, 3], [], [4]], 0)
-    assert rows_ == [[1, 2, 3], [0, 0, 0], [4, 0, 0]]
-    assert mask_ == [[True] * 3, [False] * 3, [True, False, False]]
-    left_, mask_ = pad_batch([[1, 2, 3], [0]], 0, side="left")
-    assert left_ == [[1, 2, 3], [0, 0, 0]] and mask_ == [[True] * 3, [False, False, True]]
-    assert pad_batch([], 0) == ([], []) and pad_batch([[5]], 0) == ([[5]], [[True]])
-    given_ = [[1], [2, 3]]
-    assert pad_batch(given_, 9)[0] is not given_ and given_ == [[1], [2, 3]]
-    with pytest.raises(ValueError, match="side is"): pad_batch([[1]], 0, side="up")
-
 # %% ../book/09_tokenizer/special.ipynb #d117b5e1
 def test_surgery_keeps_every_old_logit():
     for tied_ in (True, False):
@@ -193,3 +181,15 @@ def test_surgery_on_what_does_not_fit_is_refused():
     with pytest.raises(ValueError, match="the head has"): add_token_rows(three_, nn.Linear(2, 4))
     half_ = add_token_rows(nn.Embedding(3, 2).bfloat16(), nn.Linear(2, 3, bias=False).bfloat16())
     assert half_[0].weight.dtype == half_[1].weight.dtype == torch.bfloat16
+
+# %% ../book/09_tokenizer/special.ipynb #d07a0eb3
+def test_gaps_are_filled_and_masked():
+    rows_, mask_ = pad_batch([[1, 2, 3], [], [4]], 0)
+    assert rows_ == [[1, 2, 3], [0, 0, 0], [4, 0, 0]]
+    assert mask_ == [[True] * 3, [False] * 3, [True, False, False]]
+    left_, mask_ = pad_batch([[1, 2, 3], [0]], 0, side="left")
+    assert left_ == [[1, 2, 3], [0, 0, 0]] and mask_ == [[True] * 3, [False, False, True]]
+    assert pad_batch([], 0) == ([], []) and pad_batch([[5]], 0) == ([[5]], [[True]])
+    given_ = [[1], [2, 3]]
+    assert pad_batch(given_, 9)[0] is not given_ and given_ == [[1], [2, 3]]
+    with pytest.raises(ValueError, match="side is"): pad_batch([[1]], 0, side="up")

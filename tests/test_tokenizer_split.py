@@ -12,17 +12,9 @@ import sys
 from unittest import mock
 import pytest
 from zth.tokenizer.split import GPT2_SPLIT_PATTERN, GPT4_SPLIT_PATTERN, O200K_SPLIT_PATTERN
-from zth.tokenizer.split import compile_split
+from zth.tokenizer.split import compile_split, random_texts
 
 ALL = GPT2_SPLIT_PATTERN, GPT4_SPLIT_PATTERN, O200K_SPLIT_PATTERN
-PIECES = [*"aZ1 \n\r\t'.,!_/", "  ", "\r\n", "'s", "'LL", "’s", "é", "e\u0301", "ǅ", "ʰ",
-          "中", "안", "ا", "ह\u093f", "Ⅷ", "²", "½", "٣", "🙂", "👩\u200d🚀",
-          "\u00a0", "\u2028", "\u3000", "\x1c", "ſ", "\x00"]
-
-def texts_(n, most=14, seed=1):
-    "Random texts of characters that every Unicode of this century knows."
-    rng = random.Random(seed)
-    return ["".join(rng.choices(PIECES, k=rng.randint(0, most))) for _ in range(n)]
 
 # %% ../book/09_tokenizer/split.ipynb #a5888d80
 def test_the_first_engine_that_is_installed_compiles():
@@ -37,12 +29,19 @@ def test_the_first_engine_that_is_installed_compiles():
             with pytest.raises(ImportError, match="regex is not installed"):
                 module_.compile_split.__wrapped__("a+")
 
+# %% ../book/09_tokenizer/split.ipynb #8099afb2
+def test_random_texts_hold_every_piece_and_are_the_same_each_time():
+    from zth.tokenizer.split import _PIECES
+    assert random_texts(300) == random_texts(300) != random_texts(300, seed=2)
+    assert all(piece in "".join(random_texts(300)) for piece in _PIECES)
+    assert len(random_texts(50, most=0)) == 50 and not any(random_texts(50, most=0))
+
 # %% ../book/09_tokenizer/split.ipynb #686104e9
 def test_every_character_belongs_to_one_chunk():
     everything_ = "".join(f"a{chr(c)}" for c in range(0, sys.maxunicode + 1, 7))
     for pattern_ in ALL:
         split_ = compile_split(pattern_)
-        for text_ in [everything_, *texts_(300)]:
+        for text_ in [everything_, *random_texts(300)]:
             assert "".join(m.group() for m in split_.finditer(text_)) == text_
             assert "".join(split_.findall(text_)) == text_
 
@@ -51,7 +50,7 @@ def test_possessive_quantifiers_change_no_chunk():
     import regex
     greedy_ = re.sub(r"([+*?}])\+", r"\1", GPT4_SPLIT_PATTERN)
     assert greedy_ != GPT4_SPLIT_PATTERN
-    for text_ in texts_(2000):
+    for text_ in random_texts(2000):
         assert regex.findall(greedy_, text_) == regex.findall(GPT4_SPLIT_PATTERN, text_)
 
 # %% ../book/09_tokenizer/split.ipynb #12dd64f8
@@ -61,7 +60,7 @@ def test_our_constants_split_as_tiktoken_does():
     with mock.patch.object(openai_public, "load_tiktoken_bpe", return_value={}):
         theirs_ = openai_public.r50k_pat_str, *(
             getattr(openai_public, name)()["pat_str"] for name in ("cl100k_base", "o200k_base"))
-    some_ = ["a\n   ", "a \n \n ", "\n", "x's", "isN'T", "1234 567", *texts_(400, most=12)]
+    some_ = ["a\n   ", "a \n \n ", "\n", "x's", "isN'T", "1234 567", *random_texts(400, most=12)]
     ranks_ = {bytes([b]): b for b in range(256)}
     for text_ in some_:
         for i_ in range(len(text_)):

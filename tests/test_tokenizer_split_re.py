@@ -6,7 +6,6 @@ import pytest
 from zth.tokenizer.split_re import *
 
 # %% ../book/09_tokenizer/split_re.ipynb #4fccca7c
-import random
 import re
 import sys
 import unicodedata
@@ -14,19 +13,10 @@ from unittest import mock
 import pytest
 import regex
 from zth.tokenizer.split import GPT2_SPLIT_PATTERN, GPT4_SPLIT_PATTERN, O200K_SPLIT_PATTERN
-from zth.tokenizer.split import compile_split
+from zth.tokenizer.split import compile_split, random_texts
 from zth.tokenizer.split_re import StandardSplit, ranges_of, translate_pattern
 
-# %% ../book/09_tokenizer/split_re.ipynb #b9977dc0
 ALL = GPT2_SPLIT_PATTERN, GPT4_SPLIT_PATTERN, O200K_SPLIT_PATTERN
-PIECES = [*"aZ1 \n\r\t'.,!_/", "  ", "\r\n", "'s", "'LL", "’s", "é", "e\u0301", "ǅ", "ʰ",
-          "中", "안", "ا", "ह\u093f", "Ⅷ", "²", "½", "٣", "🙂", "👩\u200d🚀",
-          "\u00a0", "\u2028", "\u3000", "\x1c", "ſ", "\x00"]
-
-def texts_(n, most=14, seed=1):
-    "Random texts of characters that every Unicode of this century knows."
-    rng = random.Random(seed)
-    return ["".join(rng.choices(PIECES, k=rng.randint(0, most))) for _ in range(n)]
 
 # %% ../book/09_tokenizer/split_re.ipynb #82c9f395
 def test_quantifiers_belong_to_what_is_before_them():
@@ -61,7 +51,7 @@ def test_without_regex_the_standard_library_is_used():
 def test_both_engines_make_the_same_chunks():
     for pattern_ in ALL:
         ours_, theirs_ = StandardSplit(pattern_), regex.compile(pattern_)
-        for text_ in texts_(2000, seed=2):
+        for text_ in random_texts(2000, seed=2):
             assert ours_.findall(text_) == theirs_.findall(text_), text_
 
 # %% ../book/09_tokenizer/split_re.ipynb #66a2cc45

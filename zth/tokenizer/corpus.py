@@ -17,8 +17,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from threading import current_thread, main_thread
 
+# %% ../../book/09_tokenizer/corpus.ipynb #6ae752d7
 import numpy as np
-
 from ..files import replacing, reserve
 from .fast_split import rules_of
 from .fast_training import count_chunks, train_counts
@@ -29,9 +29,10 @@ from .streams import safe_cut
 # %% ../../book/09_tokenizer/corpus.ipynb #a2a43aa5
 SEPARATOR = "<|endoftext|>"  # between the documents of a file, as for GPT-2
 
-# %% ../../book/09_tokenizer/corpus.ipynb #80ff4759
+# %% ../../book/09_tokenizer/corpus.ipynb #7aa46a25
 PIECE = 8 << 20  # bytes that are read at a time
 
+# %% ../../book/09_tokenizer/corpus.ipynb #80ff4759
 def place_to_cut(text, separator, known):
     "The last place at which a text may be cut without changing a chunk, or 0."
     if known: return safe_cut(text, [separator] if separator else [])
@@ -92,6 +93,12 @@ def together(pieces):
             documents, size, place = [], 0, None
     if place is not None: yield documents, place
 
+# %% ../../book/09_tokenizer/corpus.ipynb #ed8d99ed
+def oldest(waiting):
+    "The place of the piece that was handed out first, and what became of it."
+    place, result = waiting.popleft()
+    return place, result.result()
+
 # %% ../../book/09_tokenizer/corpus.ipynb #9ead8700
 def in_order(function, pieces, processes):
     "Yield the place of each piece and what a function makes of it, side by side."
@@ -105,12 +112,8 @@ def in_order(function, pieces, processes):
         try:
             for documents, place in pieces:
                 waiting.append((place, pool.submit(function, documents)))
-                if len(waiting) > processes + 1:
-                    place, result = waiting.popleft()
-                    yield place, result.result()
-            while waiting:
-                place, result = waiting.popleft()
-                yield place, result.result()
+                if len(waiting) > processes + 1: yield oldest(waiting)
+            while waiting: yield oldest(waiting)
         finally: pool.shutdown(cancel_futures=True)
 
 # %% ../../book/09_tokenizer/corpus.ipynb #612b21b1
@@ -174,9 +177,10 @@ def undisturbed():
     finally: signal.signal(signal.SIGINT, before or signal.default_int_handler)
     if came: raise KeyboardInterrupt
 
-# %% ../../book/09_tokenizer/corpus.ipynb #1938b22b
+# %% ../../book/09_tokenizer/corpus.ipynb #5b2c09f2
 EVERY = 64  # pieces between two checkpoints: half a gigabyte
 
+# %% ../../book/09_tokenizer/corpus.ipynb #1938b22b
 def count_pieces(pieces_from, start, processes, checkpoint, about, progress, total):
     "Add up the counts of all pieces, from a checkpoint on if there is one."
     from tqdm import tqdm
@@ -222,6 +226,14 @@ def check_request(vocab_size, processes, checkpoint):
     except OSError as e:
         raise type(e)(e.errno, f"checkpoint {checkpoint}: {e.strerror}") from None
 
+# %% ../../book/09_tokenizer/corpus.ipynb #8cb1bca8
+def described(files, pattern, separator):
+    "What a checkpoint says about files, and how many bytes they have."
+    stats = [path.stat() for path in files]
+    about = dict(pattern=pattern, separator=separator, written=[s.st_mtime_ns for s in stats],
+                 corpus=[[str(path), s.st_size] for path, s in zip(files, stats)])
+    return about, sum(s.st_size for s in stats)
+
 # %% ../../book/09_tokenizer/corpus.ipynb #91cf6aac
 def train_files(
     paths,  # a path, or several: text files in UTF-8, and folders of them
@@ -235,11 +247,8 @@ def train_files(
     "Train on files of any size. No merge crosses from one document to the next."
     check_request(vocab_size, processes, checkpoint)
     files, known = files_below(paths), rules_of(pattern) is not None
-    stats = [path.stat() for path in files]
-    about = dict(pattern=pattern, separator=separator, written=[s.st_mtime_ns for s in stats],
-                 corpus=[[str(path), s.st_size] for path, s in zip(files, stats)])
+    about, size = described(files, pattern, separator)
     def pieces(place): return together(pieces_of_files(files, separator, known, place))
-    size = sum(s.st_size for s in stats)
     counts = count_pieces(pieces, (0, 0), processes, checkpoint, about, progress, size)
     return learn(counts, vocab_size, pattern, progress)
 
@@ -252,7 +261,7 @@ def train_texts(
     progress: bool | None = None,  # show progress bars; None: on a terminal only
     checkpoint: str | Path | None = None,  # a file for the counts; continued if it exists
 ) -> RegexTokenizer:
-    "Train on documents from an iterator; to continue a checkpoint, hand over the same ones."
+    "Train on documents from an iterator; a checkpoint needs the same ones again."
     check_request(vocab_size, processes, checkpoint)
     if isinstance(texts, str): raise TypeError("texts is a str, not a list of documents")
     about = dict(pattern=pattern, separator=None, corpus="texts")

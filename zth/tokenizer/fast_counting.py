@@ -20,9 +20,11 @@ ALL, MIX = U(2**64 - 1), U(0x9E3779B97F4A7C15)  # MIX: an odd number without a p
 # what a row of the table knows: a chunk's first eight bytes, its place, its size, its count
 HEAD, FIRST, SIZE, TIMES = range(4)
 
+# %% ../../book/09_tokenizer/fast_counting.ipynb #55fe9360
 @compiled
 def some_bytes(words, i, size):
     "The bytes from `i` on, `size` of them and at most eight, as one number."
+    # the second word is shifted in two steps, as one shift by 64 would be undefined
     shift = U(8 * (i & 7))
     word = words[i >> 3] >> shift | (words[(i >> 3) + 1] << U(1)) << (U(63) - shift)
     return word & (ALL >> U(64 - 8 * min(size, 8)))
@@ -78,6 +80,15 @@ def file_again(words, old, table):
         if 0 < size <= 8: table[short_row(head, U(size), table)] = old[k]
         elif size: table[long_row(words, i, size, head, table)] = old[k]
 
+# %% ../../book/09_tokenizer/fast_counting.ipynb #d131896f
+def rows_as_dictionary(raw, table):
+    "The chunks of a table, in the order of the text, and how often each occurs."
+    rows = np.flatnonzero(table[:, SIZE])
+    rows = rows[table[rows, FIRST].argsort()]  # in the order of the text
+    first, size, times = (table[rows, k].astype(np.int64) for k in (FIRST, SIZE, TIMES))
+    places = map(slice, first.tolist(), (first + size).tolist())
+    return dict(zip(map(raw.__getitem__, places), times.tolist()))
+
 # %% ../../book/09_tokenizer/fast_counting.ipynb #a630302c
 def count_compiled(texts, pattern):
     "Count the chunks of texts by the compiled split and a table of our own."
@@ -94,11 +105,7 @@ def count_compiled(texts, pattern):
                 file_again(words, old, table)
             known = tally(words, offset + start, offset + ends, known, table)
         offset += len(text)
-    rows = np.flatnonzero(table[:, SIZE])
-    rows = rows[table[rows, FIRST].argsort()]  # in the order of the text
-    first, size, times = (table[rows, k].astype(np.int64) for k in (FIRST, SIZE, TIMES))
-    places = map(slice, first.tolist(), (first + size).tolist())
-    return dict(zip(map(raw.__getitem__, places), times.tolist()))
+    return rows_as_dictionary(raw, table)
 
 # %% ../../book/09_tokenizer/fast_counting.ipynb #e43806b4
 @functools.cache  # once in a program
@@ -110,11 +117,11 @@ def without_numba():
 
 # %% ../../book/09_tokenizer/fast_counting.ipynb #541b06be
 def count_plain(texts, pattern):
-    "Count the chunks of texts by a regular expression, which must not skip any part of one."
+    "Count the chunks of texts by a regular expression, which may not skip any part."
     counts, split = Counter(), compile_split(pattern)
     for text in texts:
         utf8(text)
-        found = Counter(match[0] for match in split.finditer(text))  # whole, whatever its groups
+        found = Counter(match[0] for match in split.finditer(text))  # not its groups
         if lost := len(text) - sum(len(chunk) * n for chunk, n in found.items()):
             raise ValueError(f"{pattern!r} skips {lost} of {len(text)} characters")
         counts.update(found)

@@ -2,14 +2,12 @@
 
 # %% auto #0
 __all__ = ['OTHER', 'MARK', 'NUMBER', 'SPACE', 'NEWLINE', 'END', 'UPPER', 'LOWER', 'CASELESS', 'HAVE_NUMBA', 'MACHINE',
-           'category_table', 'class_table', 'compiled', 'rules_of', 'machine_ends', 'chunk_ends']
+           'category_table', 'class_table', 'compiled', 'chunk_ends']
 
 # %% ../../book/09_tokenizer/fast_split.ipynb #6f878119
 import functools
 import unicodedata
-
 import numpy as np
-
 from .special import RegexTokenizer
 from .split import GPT2_SPLIT_PATTERN, GPT4_SPLIT_PATTERN, O200K_SPLIT_PATTERN
 
@@ -33,9 +31,11 @@ def category_table(
                 table[ord(every[run.start()]):ord(every[run.end() - 1]) + 1] = kind
     else:
         for c in range(0x110000): table[c] = _KINDS.get(unicodedata.category(chr(c)), OTHER)
-    table[[9, 11, 12, 0x85]] = SPACE  # control characters by category, white space by property
+    table[[9, 11, 12, 0x85]] = SPACE  # control characters, but white space
     table[[10, 13]] = NEWLINE
     return table
+
+# %% ../../book/09_tokenizer/fast_split.ipynb #bf7e3c92
 @functools.lru_cache(None)
 def class_table() -> np.ndarray:  # (0x110000,) of uint8
     "The kind of every code point, as `regex` knows it, or else as this Python does."
@@ -46,18 +46,16 @@ def class_table() -> np.ndarray:  # (0x110000,) of uint8
 try: import numba
 except ImportError: numba = None
 HAVE_NUMBA = numba is not None
-
 def compiled(
     function,  # of numbers and arrays, written as loops
 ):  # the same function, as machine code if numba is installed
     "Compile a function when it is first called, and keep the result on disk."
     if not HAVE_NUMBA: return function
     try: return numba.njit(cache=True)(function)
-    except RuntimeError: return numba.njit(function)  # no folder to keep it in: compile each time
+    except RuntimeError: return numba.njit(function)  # no folder for it: compile each time
 
 # %% ../../book/09_tokenizer/fast_split.ipynb #2a521868
-U = np.uint64  # of numba's numbers, a signed and an unsigned one make a float: never mix them
-
+U = np.uint64  # with a signed number it makes a float in numba: never mix them
 @compiled
 def code_point(data, i):
     "The code point of the two to four bytes from `i` on, and how many they are."
@@ -66,7 +64,6 @@ def code_point(data, i):
     point = lead & (U(0x7F) >> U(width))
     for k in range(1, width): point = point << U(6) | U(data[i + U(k)]) & U(0x3F)
     return point, width
-
 @compiled
 def kinds_of(data, classes):
     "The kind of the character to which each byte belongs, by `class_table()`; then END."
@@ -115,7 +112,7 @@ def sign_end(data, kinds, i, slash):
 GPT2, CL100K, O200K = range(3)
 @compiled
 def space_end(data, kinds, i, rules):
-    "The end of a chunk of white space; one character of it is left for a word that follows."
+    "The end of white space; one character of it is left for a word that follows."
     end = line = i
     while kinds[end] == SPACE or kinds[end] == NEWLINE:
         end += 1
@@ -127,12 +124,14 @@ def space_end(data, kinds, i, rules):
     while data[last] & 0xC0 == 0x80: last -= 1  # back to the first byte of a character
     return last if last > i else end  # \s+(?!\S), or a single one
 
-# %% ../../book/09_tokenizer/fast_split.ipynb #cf613245
+# %% ../../book/09_tokenizer/fast_split.ipynb #015bad4f
 @compiled
 def letters_end(kinds, i):
     "The end of a run of letters."
     while kinds[i] >= UPPER: i += 1
     return i
+
+# %% ../../book/09_tokenizer/fast_split.ipynb #cf613245
 @compiled
 def end_gpt2(data, kinds, i):
     "The end of a chunk of GPT-2's pattern."
@@ -176,6 +175,8 @@ def cased_end(kinds, i):
         while kinds[end] == LOWER or kinds[end] == CASELESS or kinds[end] == MARK: end += 1
         return end, True
     return (caseless, True) if caseless > i else (end, False)
+
+# %% ../../book/09_tokenizer/fast_split.ipynb #30824abc
 @compiled
 def end_o200k(data, kinds, i):
     "The end of a chunk of GPT-4o's pattern."
@@ -187,7 +188,7 @@ def end_o200k(data, kinds, i):
         while kinds[start] != END and data[start] & 0xC0 == 0x80: start += 1
     if kind != NEWLINE:
         end, first = cased_end(kinds, start)
-        if kind == MARK and not first: end, first = cased_end(kinds, i)  # it is a letter itself
+        if kind == MARK and not first: end, first = cased_end(kinds, i)  # as a letter
         if end > start or kind == MARK: return contraction_end(data, kinds, end, True)
     end = sign_end(data, kinds, i, True)
     return end if end > i else space_end(data, kinds, i, O200K)
@@ -201,11 +202,10 @@ def next_ends(rules, data, kinds, start, ends):
         if rules == GPT2: i = end_gpt2(data, kinds, i)
         elif rules == CL100K: i = end_cl100k(data, kinds, i)
         else: i = end_o200k(data, kinds, i)
-        ends[count] = i
-        count += 1
+        ends[count], count = i, count + 1
     return count
 
-# %% ../../book/09_tokenizer/fast_split.ipynb #c0767c2e
+# %% ../../book/09_tokenizer/fast_split.ipynb #c47221cf
 def rules_of(pattern):
     "GPT2, CL100K or O200K; None if no machine was written for a pattern."
     patterns = GPT2_SPLIT_PATTERN, GPT4_SPLIT_PATTERN, O200K_SPLIT_PATTERN
@@ -215,11 +215,13 @@ def machine_ends(data, rules):
     ends, array = np.empty(len(data), np.int64), np.frombuffer(data + bytes(8), np.uint8)
     kinds = kinds_of(array[:len(data)], class_table())
     return ends[:next_ends(rules, array, kinds, 0, ends)]
+
+# %% ../../book/09_tokenizer/fast_split.ipynb #c0767c2e
 def chunk_ends(
     data: bytes,  # a text in UTF-8
     pattern: str,  # a split pattern
 ) -> np.ndarray:  # of int64: where each chunk ends
-    "The ends of all chunks: by a machine where there is one and numba, else by the pattern."
+    "All chunk ends, by a machine where there is one and numba, else by the pattern."
     rules = rules_of(pattern)
     if HAVE_NUMBA and rules is not None: return machine_ends(data, rules)
     chunks = RegexTokenizer(pattern).chunks(data.decode("utf-8"))
@@ -249,10 +251,10 @@ whites?  <word   <|one   <|sign  <|quote spaces? .       -break  -
 """
 
 # %% ../../book/09_tokenizer/fast_split.ipynb #d55b2da3
-CUTS = {"": 1, "|": 2, "<": 6, "<|": 7, "-": 0}  # 1 + how many; + 4: the first at the last one
+CUTS = {"": 1, "|": 2, "<": 6, "<|": 7, "-": 0}  # 1 + how many; + 4: one is at `last`
 
 def read_machine(text):
-    "The states of a table as multiples of 8, and for each state and kind the next and the cuts."
+    "States as multiples of 8, and for each state and kind the next one and the cuts."
     (_, *lines), states = [line.split() for line in text.strip().splitlines()], {}
     for name in [line[0] for line in lines] + ["ask"]: states[name] = 8 * len(states)
     following, cuts = np.zeros(8 * len(states), np.uint8), np.ones(8 * len(states), np.uint8)
@@ -262,6 +264,10 @@ def read_machine(text):
             following[at] = states[state if name in ("", ".") else name]
             cuts[at] = CUTS[cell.removesuffix(name)]
     return states, following, cuts
+STATES, NEXT, CUT = read_machine(MACHINE)
+ASK, WORD, DOUBT = U(STATES["ask"]), U(STATES["word"]), U(STATES["space?"])
+
+# %% ../../book/09_tokenizer/fast_split.ipynb #017e0fcc
 @functools.lru_cache(None)
 def columns() -> np.ndarray:  # (0x110000,) of uint8
     "The column of the table for every code point."
@@ -271,20 +277,17 @@ def columns() -> np.ndarray:  # (0x110000,) of uint8
     table[[ord("'"), ord(" ")]] = 3, 4
     return table
 
-STATES, NEXT, CUT = read_machine(MACHINE)
-ASK, WORD, DOUBT = U(STATES["ask"]), U(STATES["word"]), U(STATES["space?"])
-
 # %% ../../book/09_tokenizer/fast_split.ipynb #675a9b8c
 @compiled
 def table_ends(data, size, start, columns, ends):
-    "Fill `ends` with the next chunks of GPT-4's pattern, two fewer at most; how many there were."
+    "Fill `ends`, but for two places, with the next chunks of GPT-4's pattern; how many."
     i, last, count, state = U(start), U(start), U(0), U(0)
     while i < U(size) and count < U(len(ends) - 2):
         point, width = U(data[i]), 1
         if point >= U(0x80): point, width = code_point(data, i)
         at = state + U(columns[point])
         state, cut = U(NEXT[at]), U(CUT[at])
-        if state == ASK:  # for `kinds` it may be given the data: no byte of an ending is END
+        if state == ASK:  # data will do for kinds: no byte of an ending is END
             state, end = WORD, U(contraction_end(data, data, np.int64(last), True))
             if end > last:
                 ends[count] = end
@@ -300,9 +303,8 @@ def table_ends(data, size, start, columns, ends):
 
 # %% ../../book/09_tokenizer/fast_split.ipynb #8586792a
 ROOM = 1 << 14  # chunk ends in a batch
-
 def end_batches(data, size, pattern):
-    "Yield the chunks of `data` up to `size`, behind which 3 more bytes are 0: `(start, ends)`."
+    "Yield `(start, ends)` for chunks of `data` up to `size`, after which 3 bytes are 0."
     start, room, rules = 0, np.empty(ROOM, np.int64), rules_of(pattern)
     if rules is None and size: yield 0, chunk_ends(data[:size].tobytes(), pattern)
     if rules is None: return

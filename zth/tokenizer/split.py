@@ -5,6 +5,7 @@ __all__ = ['GPT2_SPLIT_PATTERN', 'ENGINES', 'GPT4_SPLIT_PATTERN', 'O200K_SPLIT_P
 
 # %% ../../book/09_tokenizer/split.ipynb #2cc502d4
 import functools
+import random
 
 # %% ../../book/09_tokenizer/split.ipynb #1ac6b494
 GPT2_SPLIT_PATTERN = (
@@ -35,6 +36,16 @@ def compile_split(
         try: return engine(pattern)
         except ImportError: pass
     raise ImportError("no engine for split patterns: regex is not installed")
+
+# %% ../../book/09_tokenizer/split.ipynb #51b8a1cb
+_PIECES = [*"aZ1 \n\r\t'.,!_/", "  ", "\r\n", "'s", "'LL", "’s", "é", "e\u0301", "ǅ", "ʰ",
+           "中", "안", "ا", "ह\u093f", "Ⅷ", "²", "½", "٣", "🙂", "👩\u200d🚀",
+           "\u00a0", "\u2028", "\u3000", "\x1c", "ſ", "\x00"]
+
+def random_texts(n, most=14, seed=1):
+    "Random texts of characters that every Unicode of this century knows."
+    rng = random.Random(seed)
+    return ["".join(rng.choices(_PIECES, k=rng.randint(0, most))) for _ in range(n)]
 
 # %% ../../book/09_tokenizer/split.ipynb #0310d612
 GPT4_SPLIT_PATTERN = (
