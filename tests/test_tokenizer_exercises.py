@@ -307,18 +307,19 @@ def test_check_one_token_refuses():
 
 # %% ../book/09_tokenizer/exercises.ipynb #92f68537
 def test_check_typed_marker_refuses():
-    good_ = dict(chunks=3, least=3, allowed=1, default="refuses")
+    good_ = dict(gpt2=5, gpt4=4, least=5, default="refuses")
     check_typed_marker(good_)
     said_ = refuses(check_typed_marker, {
-        "None": None, "empty": {}, "stub": dict.fromkeys(good_), "letters": {**good_, "chunks": 13},
-        "seven": {**good_, "least": 7}, "one": {**good_, "least": 1}, "three": {**good_, "allowed": 3},
+        "None": None, "empty": {}, "stub": dict.fromkeys(good_), "letters": {**good_, "gpt2": 12},
+        "seven": {**good_, "least": 7}, "one": {**good_, "least": 1}, "five": {**good_, "gpt4": 5},
         "text": {**good_, "default": "text"}, "token": {**good_, "default": "one token"}})
-    assert "crosses" in said_["seven"] and "before the text is split" in said_["three"]
+    assert "crosses" in said_["seven"] and "take with it" in said_["five"]
     tok_ = RegexTokenizer(GPT2_SPLIT_PATTERN)
-    tok_.register_special_tokens({"<|endoftext|>": 256})
-    assert len(compile_split(GPT2_SPLIT_PATTERN).findall("<|endoftext|>")) == 3
-    assert tok_.encode("<|endoftext|>", allowed_special="all") == [256]
-    try: tok_.encode("<|endoftext|>")
+    tok_.register_special_tokens({"<|im_start|>": 256})
+    for pattern_, n_ in ((GPT2_SPLIT_PATTERN, 5), (GPT4_SPLIT_PATTERN, 4)):
+        assert len(compile_split(pattern_).findall("<|im_start|>")) == n_
+    assert tok_.encode("<|im_start|>", allowed_special="all") == [256]
+    try: tok_.encode("<|im_start|>")
     except ValueError: pass
     else: raise AssertionError("the default does not refuse")
 
@@ -343,16 +344,16 @@ def test_check_encode_files_refuses():
 
 # %% ../book/09_tokenizer/exercises.ipynb #3ff2a85a
 def test_check_ties_refuses():
-    good_ = dict(tied=2, ours=(256, 97), theirs=[97, 98], lengths=(5, 5))
+    good_ = dict(tied=2, ours=(256, 256), theirs=[97, 99], lengths=(6, 5))
     check_ties(good_)
     said_ = refuses(check_ties, {
         "None": None, "empty": {}, "stub": dict.fromkeys(good_), "three": {**good_, "tied": 3},
-        "comment": {**good_, "ours": (97, 98)}, "same": {**good_, "theirs": (256, 97)},
-        "lengths": {**good_, "lengths": (5, 6)}, "number": {**good_, "ours": 256}})
-    assert "from the left" in said_["comment"] and "as numbers" in said_["same"]
-    assert learn_merges([list(b"aaabdaaabac")], 3) == {(97, 97): 256, (256, 97): 257, (257, 98): 258}
-    counts_ = get_stats(merge(list(b"aaabdaaabac"), (97, 97), 256))
-    assert [p for p, n in counts_.items() if n == 2] == [(256, 97), (97, 98)]
+        "other": {**good_, "ours": (97, 99)}, "same": {**good_, "theirs": (256, 256)},
+        "lengths": {**good_, "lengths": (5, 5)}, "number": {**good_, "ours": 256}})
+    assert "from the left" in said_["other"] and "as numbers" in said_["same"]
+    assert learn_merges([list(b"abababacac")], 2) == {(97, 98): 256, (256, 256): 257}
+    counts_ = get_stats(merge(list(b"abababacac"), (97, 98), 256))
+    assert [p for p, n in counts_.items() if n == 2] == [(256, 256), (97, 99)]
     assert max(counts_.values()) == 2
 
 # %% ../book/09_tokenizer/exercises.ipynb #bcbb1913

@@ -11,7 +11,7 @@ from ..check import checker, expect, expect_answers
 from .basic import BasicTokenizer, encode_chunk, merge
 from .gpt import recover_merges
 from .special import RegexTokenizer
-from .split import GPT4_SPLIT_PATTERN, compile_split
+from .split import GPT2_SPLIT_PATTERN, GPT4_SPLIT_PATTERN, compile_split
 
 # %% ../../book/09_tokenizer/exercises.ipynb #e9004c2a
 TEXT = """the cat sat on the mat. the dog sat on the cat! a cat's mat isn't the dog's mat.
@@ -242,18 +242,18 @@ def check_one_token(answers):  # dict: string -> "yes" or "no"
 
 # %% ../../book/09_tokenizer/exercises.ipynb #7872d016
 @checker
-def check_typed_marker(answers):  # dict with chunks, least, allowed and default
-    "Check exercise 'Why does a typed end-of-text marker become seven tokens?'."
+def check_typed_marker(answers):  # dict with gpt2, gpt4, least, default
+    "Check exercise 'A typed marker'."
     expect_answers(answers, dict(
-        chunks=(3, "punctuation, letters, punctuation"),
-        least=(3, "no merge crosses from one chunk to the next, and a chunk may be one token"),
-        allowed=(1, "a special token is found before the text is split"),
+        gpt2=(5, "signs, letters, a sign, letters, signs"),
+        gpt4=(4, "what may a word take with it there?"),
+        least=(5, "no merge crosses from one chunk to the next, and a chunk may be one token"),
         default=("refuses", "what does `none_raise` do, and who has it as its default?")))
 
 # %% ../../book/09_tokenizer/exercises.ipynb #7b204653
 @checker
 def check_encode_files(encode_files):  # function of texts, an encoder and an id
-    "Check exercise 'What separates 1,780 files?'."
+    "Check exercise 'Many files, one list'."
     merges = {(97, 98): 256, (10, 10): 257}
     def encode(text): return encode_chunk(list(text.encode("utf-8")), merges)
     for texts, hint in (
@@ -270,10 +270,10 @@ def check_encode_files(encode_files):  # function of texts, an encoder and an id
 def check_ties(answers):  # dict with tied, ours, theirs and lengths
     "Check exercise 'Ties'."
     expect_answers(answers, dict(
-        tied=(2, "two occurrences each; write the sequence down: 256 a b d 256 a b a c"),
-        ours=((256, 97), "the first that is met from the left"),
-        theirs=((97, 98), "pairs are compared as numbers, the first of the two decides"),
-        lengths=((5, 5), "go on by hand: after another merge one pair is left that occurs twice")))
+        tied=(2, "two occurrences each; write the sequence down: 256 256 256 a c a c"),
+        ours=((256, 256), "the first that is met from the left"),
+        theirs=((97, 99), "pairs are compared as numbers, the first of the two decides"),
+        lengths=((6, 5), "one of the two pairs overlaps with itself")))
 
 # %% ../../book/09_tokenizer/exercises.ipynb #75c877a5
 @checker

@@ -112,7 +112,7 @@ def merges_numpy(tok, weight, num_merges, found):
 LEFT, RIGHT, BEGIN, STOP = range(4)  # of a pair: its tokens, and where its list is
 @compiled
 def make_arrays(tok, weight, vocab):
-    "Room for all positions and pairs; of memory that is not touched none is used."
+    "Room for all positions and pairs; memory that is never touched costs nothing."
     n = len(tok)
     at, moved, where = np.full(n, -1, np.int32), np.empty(n, np.int32), np.empty(3 * n, np.int32)
     # n pairs at most at first, and two more for each of at most n merged places
