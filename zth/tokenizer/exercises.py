@@ -11,7 +11,7 @@ from ..check import checker, expect, expect_answers
 from .basic import BasicTokenizer, encode_chunk, merge
 from .gpt import recover_merges
 from .special import RegexTokenizer
-from .split import GPT2_SPLIT_PATTERN, GPT4_SPLIT_PATTERN, compile_split
+from .split import GPT4_SPLIT_PATTERN, compile_split
 
 # %% ../../book/09_tokenizer/exercises.ipynb #e9004c2a
 TEXT = """the cat sat on the mat. the dog sat on the cat! a cat's mat isn't the dog's mat.

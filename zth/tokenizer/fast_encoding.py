@@ -216,7 +216,6 @@ ONE_AT_A_TIME = Lock()  # two threads must not write to one memory of chunks
 
 class FastTokenizer(RegexTokenizer):
     "A trained tokenizer with the same ids and a faster `encode`."
-
     def __init__(self,
         tokenizer: RegexTokenizer,  # trained, or made from a published table
         use_numba: bool = HAVE_NUMBA,  # compiled loops; else plain Python with a dictionary

@@ -55,7 +55,8 @@ def recover_merges(
         if len(token) == 1: continue
         pair = tuple(get(token[i:j], rank) for i, j in zip(ends, ends[1:]))
         if len(pair) > 2 or max(pair) >= rank:
-            raise ValueError(f"the token {token!r} (rank {rank}) is not made of two older tokens")
+            raise ValueError(f"the token {token!r:.60} (rank {rank}) "
+                             "is not made of two older tokens")
         merges[pair] = rank
     return merges
 
