@@ -12,7 +12,8 @@ The text is made from what every machine has: tiny Shakespeare, and the document
 Python and of the installed packages, in the order of their names. So it differs between
 installations; its size and checksum are in the log. Peers that are not installed are left out; with
 `--peers-python` they may live in an environment of their own. `--log` writes the log that the
-chapter reads.
+chapter reads. With `--tricks` ours runs against itself, without one of its tricks at a time; that
+log is `tokenizer_tricks`.
 """
 from __future__ import annotations
 
@@ -53,6 +54,22 @@ def make_dictionary(path):
     from zth.tokenizer.fast_encoding import FastTokenizer
     tokenizer = readable(path)
     return lambda: both(FastTokenizer(tokenizer, use_numba=False), "encode_ordinary")
+
+
+def make_merges(path):
+    "The dictionary in plain Python, with compiled merges."
+    from zth.tokenizer import fast_encoding as f
+    tokenizer = readable(path)
+    of_byte, pairs = f.FastTokenizer(tokenizer).tables
+    def merged(data):
+        import numpy as np
+        ids = of_byte[np.frombuffer(data, np.uint8)]
+        long = len(ids) > f.LONG
+        n = (f.merge_long(ids, pairs) if long
+             else f.merge_short(ids, np.empty_like(ids), len(ids), pairs))
+        return ids[:n].tolist()
+    tokenizer._encode_bytes = merged
+    return lambda: both(f.FastTokenizer(tokenizer, use_numba=False), "encode_ordinary")
 
 
 def make_readable(path):
@@ -136,14 +153,66 @@ def both(tokenizer, as_list, as_array=None):
 # name: how it is made, its package, how many turns it takes at most, its share of the text
 CONTENDERS = {"tiktoken": (make_tiktoken, "tiktoken", 99, 1), "ours": (make_ours, "zth", 99, 1),
               "dictionary": (make_dictionary, "zth", 3, 1),
-              "readable": (make_readable, "zth", 1, 32),
+              "merges": (make_merges, "zth", 3, 1), "readable": (make_readable, "zth", 1, 32),
               "Hugging Face": (make_huggingface, "tokenizers", 1, 1),
               "bpe-openai": (make_bpe_openai, "bpe-openai", 99, 1),
               "riptoken": (make_riptoken, "riptoken", 99, 1),
               "wordchipper": (make_wordchipper, "wordchipper", 99, 1),
               "quicktok": (make_quicktok, "quicktok-v1", 99, 1),
               "gigatoken": (make_gigatoken, "gigatoken", 99, 1)}
-HERE = "tiktoken", "ours", "dictionary", "readable", "Hugging Face"  # in this interpreter
+HERE = "tiktoken", "ours", "dictionary", "merges", "readable", "Hugging Face"  # this interpreter
+
+
+# ---- ours without one of its tricks --------------------------------------------------------------
+def no_memory(split, encoding): encoding.KEPT = 0
+
+
+def by_regex(split, encoding): split.rules_of = lambda pattern: None
+
+
+def by_loops(split, encoding):
+    def batches(data, size, pattern):
+        import numpy as np
+        start, room = 0, np.empty(split.ROOM, np.int64)
+        kinds = split.kinds_of(data[:size], split.class_table())
+        while start < size:
+            n = split.next_ends(split.CL100K, data, kinds, start, room)
+            yield start, room[:n]
+            start = int(room[n - 1])
+    encoding.end_batches = batches
+
+
+def eight_bytes(split, encoding): encoding.INLINE = 8
+
+
+def counted_ids(split, encoding):
+    U = encoding.U
+    def put(out, place, two, about):
+        for k in range(min(about >> U(8) & U(0xFF), U(3))):
+            id = two if k == 0 else two >> U(32) if k == 1 else about >> U(32)
+            out[place + U(k)] = id
+    encoding.put = split.compiled(put)
+
+
+def one_batch(split, encoding): split.ROOM = 1 << 24
+
+
+TRICKS = {"without a memory of chunks": no_memory, "split by the regular expression": by_regex,
+          "split by loops": by_loops, "eight bytes in a row": eight_bytes,
+          "ids one by one": counted_ids, "all chunks in one batch": one_batch}
+
+
+def make_without(trick):
+    "Ours without a trick; what is compiled has to be compiled anew, in a folder of its own."
+    def make(path):
+        from zth.tokenizer import fast_encoding, fast_split
+        TRICKS[trick](fast_split, fast_encoding)
+        tokenizer = readable(path)
+        return lambda: {"array": fast_encoding.FastTokenizer(tokenizer).encode_array}
+    return make
+
+
+CONTENDERS.update({trick: (make_without(trick), "zth", 99, 1) for trick in TRICKS})
 
 
 # ---- a contender's process -----------------------------------------------------------------------
@@ -184,6 +253,8 @@ class Worker:
     def __init__(self, name, python, table, text_path):
         env = {**os.environ, "PYTHONPATH": str(ROOT), "RAYON_NUM_THREADS": "1",
                "OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false", "PYTHONUTF8": "1"}
+        self.cache = tempfile.TemporaryDirectory()
+        if name in TRICKS: env["NUMBA_CACHE_DIR"] = self.cache.name
         command = [python, str(Path(__file__)), "--worker", name, str(table), str(text_path)]
         start = perf_counter()
         self.process = subprocess.Popen(command, text=True, stdin=subprocess.PIPE, env=env,
@@ -206,6 +277,7 @@ class Worker:
         self.process.wait()
         self.process.stdin.close()
         self.process.stdout.close()
+        self.cache.cleanup()
 
 
 # ---- the text ------------------------------------------------------------------------------------
@@ -262,8 +334,8 @@ def race(log, text, what, table, peers_python, rounds, only=None):
         path.write_bytes(data)
         try:
             for name in CONTENDERS:
-                if only and name not in only: continue
-                python = sys.executable if name in HERE else peers_python
+                if name not in only if only else name in TRICKS: continue
+                python = sys.executable if name in {*HERE, *TRICKS} else peers_python
                 w = Worker(name, python, table, path)
                 workers.append(w)
                 if w.error: log.row(kind="absent", who=name, why=w.error)
@@ -294,7 +366,7 @@ def take_part(log, workers, text):
             answer = w.ask("ids", form)
             if answer.get("ids") != want[CONTENDERS[w.name][3]]:
                 why = answer.get("error", "its ids differ from tiktoken's")
-                if w.name in HERE: raise AssertionError(f"{w.name} is left out: {why}")
+                if w.name in {*HERE, *TRICKS}: raise AssertionError(f"{w.name} is left out: {why}")
                 log.row(kind="absent", who=w.name, why=why)
                 workers.remove(w)
                 w.close()
@@ -334,6 +406,8 @@ def main(args=None) -> int:  # exit status
     p.add_argument("--peers-python", default=sys.executable, metavar="PYTHON",
                    help="the interpreter that has the peers (default: this one)")
     p.add_argument("--log", action="store_true", help="write book/runs/tokenizer_encode.jsonl")
+    p.add_argument("--tricks", action="store_true",
+                   help="race ours against itself without one trick at a time, in place of others")
     opts = p.parse_args(args)
     from zth.data import DataError, fetch
     try: table = Path(fetch("cl100k-base"))
@@ -342,15 +416,18 @@ def main(args=None) -> int:  # exit status
         return 1
     text, what = build_text(opts.mb)
     settings = text, what, table, opts.peers_python, opts.rounds
+    if opts.tricks: settings += ({"tiktoken", "ours", *TRICKS},)
     if not opts.log:
         race(log := Shown(), *settings)
         print(table_of(log))
         return 0
     from zth.runs import RunLog, read_log
     command = f"python -m bench tokenizer_encode --log --rounds {opts.rounds} --mb {opts.mb:g}"
+    name = "tokenizer_tricks" if opts.tricks else "tokenizer_encode"
+    command += " --tricks" if opts.tricks else ""
     checksum = hashlib.sha256(text.encode()).hexdigest()
-    with RunLog("tokenizer_encode", command, seed=0, data=checksum) as log: race(log, *settings)
-    print(table_of(read_log("tokenizer_encode").rows))
+    with RunLog(name, command, seed=0, data=checksum) as log: race(log, *settings)
+    print(table_of(read_log(name).rows))
     return 0
 
 

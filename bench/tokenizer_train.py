@@ -5,14 +5,15 @@ GPT-4's. First everybody's merges are compared with ours, ties included, and who
 is refused. Then all take turns, so that whatever else the machine is doing hits all alike; the
 ratio that counts is the median over the turns. The slow ones take part in the first turns only. A
 peer that is not installed is left out; `--peers FOLDER` names a folder of packages to look in as
-well. `--log tok_train` writes the log that the chapter reads, and the rungs of its ladder with
-it.
+well. `--log tok_train` writes the log that the chapter reads; with it come the rungs of its ladder,
+what each trick gains, and the counting of a corpus by several processes.
 """
 from __future__ import annotations
 
 import argparse
 import json
 import os
+import subprocess
 import sys
 import tempfile
 from collections import Counter
@@ -186,64 +187,134 @@ def compare(
 
 
 # ---- the rungs of the ladder -------------------------------------------------------------------
-def rungs(task):
-    "Yields a dict for each step of the chapter, with the time of the whole training."
+def timed(function, *args):
+    "What a function returns, and its seconds."
+    start = perf_counter()
+    result = function(*args)
+    return result, perf_counter() - start
+
+
+def whole(learner, counts, total):
+    "The merges of a learner on arrays."
     import numpy as np
+    from zth.tokenizer.fast_training import lay_out
+    found = np.zeros((total, 2), np.int32)
+    *_, done = learner(*lay_out(counts), total, found)
+    return found[:done].tolist()
+
+
+def loop(chunks, weights, merges):
+    "The lecture's loop, which counts everything again for each merge."
     from zth.tokenizer.basic import merge
-    from zth.tokenizer.fast_training import (count_chunks, lay_out, learn_from_counts,
-                                             merges_compiled, merges_numpy)
+    for idx in range(256, 256 + merges):
+        counts = Counter()
+        for ids, n in zip(chunks, weights):
+            for pair in zip(ids, ids[1:]): counts[pair] += n
+        best = min(counts, key=lambda pair: (-counts[pair], pair))
+        chunks = [merge(ids, best, idx) for ids in chunks]
+
+
+def rungs(task):
+    "Yields a dict for each step of the chapter: the merging, and the counting."
+    from zth.tokenizer.fast_counting import count_chunks
+    from zth.tokenizer.fast_training import learn_from_counts, merges_compiled, merges_numpy
     from zth.tokenizer.split import compile_split
-    from ._tokenizer_linked import merges_linked
     total = task.size - 256
-
-    def timed(function, *args):
-        start = perf_counter()
-        result = function(*args)
-        return result, perf_counter() - start
-
-    def whole(learner, counts):  # of a learner on arrays
-        found = np.zeros((total, 2), np.int32)
-        *_, done = learner(*lay_out(counts), total, found)
-        return found[:done].tolist()
-
-    def loop(chunks, weights, merges):  # the lecture's: everything again for each merge
-        for idx in range(256, 256 + merges):
-            counts = Counter()
-            for ids, n in zip(chunks, weights):
-                for pair in zip(ids, ids[1:]): counts[pair] += n
-            best = min(counts, key=lambda pair: (-counts[pair], pair))
-            chunks = [merge(ids, best, idx) for ids in chunks]
-
-    split = compile_split(task.pattern)
-    found, splitting = timed(split.findall, task.text)
+    found = compile_split(task.pattern).findall(task.text)
     chunks = [list(c.encode()) for c in found]
     _, seconds = timed(loop, chunks, [1] * len(chunks), 1)
-    yield dict(rung="lecture", seconds=splitting + seconds * total, merges=1)
-    counted, counting = timed(lambda: Counter(split.findall(task.text)))
+    yield dict(rung="lecture", seconds=seconds * total, merges=1)
+    counted, seconds = timed(
+        lambda: Counter(compile_split(task.pattern).findall(task.text)))
     counts = {c.encode(): n for c, n in counted.items()}
+    yield dict(kind="counting", by="Python", seconds=[seconds])
     yield dict(kind="text", bytes=len(task.text.encode()), chunks=len(found), different=len(counts))
     del found, chunks
     _, seconds = timed(loop, [list(c) for c in counts], list(counts.values()), 10)
-    yield dict(rung="chunks", seconds=counting + seconds * total / 10, merges=10)
+    yield dict(rung="chunks", seconds=seconds * total / 10, merges=10)
     plain, seconds = timed(learn_from_counts, counts, total)
-    yield dict(rung="changes", seconds=counting + seconds, merges=total)
+    yield dict(rung="changes", seconds=seconds, merges=total)
     wanted = [list(pair) for pair in plain]
-    for rung, learner in (("numpy", merges_numpy), ("numba", merges_compiled)):
-        if learner is merges_compiled: whole(learner, counts)
-        got, seconds = timed(whole, learner, counts)
-        if got != wanted: raise AssertionError(f"{rung} learns other merges than plain Python")
-        yield dict(rung=rung, seconds=counting + seconds, merges=total)
+    for rung, learner, turns in (("numpy", merges_numpy, 1), ("numba", merges_compiled, 5)):
+        if turns > 1: whole(learner, counts, total)  # which compiles it
+        for _ in range(turns):
+            got, seconds = timed(whole, learner, counts, total)
+            if got != wanted: raise AssertionError(f"{rung} learns other merges than plain Python")
+            yield dict(rung=rung, seconds=seconds, merges=total)
     count_chunks(task.text, task.pattern)
-    for _ in range(5):
-        got, counting = timed(count_chunks, task.text, task.pattern)
-        _, seconds = timed(whole, merges_compiled, got)
-        yield dict(rung="counted", seconds=counting + seconds, merges=total, counting=counting)
-    whole(merges_linked, counts)
-    for _ in range(5):
-        for name, learner in (("linked", merges_linked), ("lists", merges_compiled)):
-            got, seconds = timed(whole, learner, counts)
-            if got != wanted: raise AssertionError(f"{name} learns other merges than plain Python")
-            yield dict(kind="lists", by=name, seconds=seconds)
+    turns = [timed(count_chunks, task.text, task.pattern) for _ in range(5)]
+    if any(got != counts for got, _ in turns): raise AssertionError("chunks are counted otherwise")
+    yield dict(kind="counting", by="compiled", seconds=[seconds for _, seconds in turns])
+
+
+def tricks(task, turns):
+    "Yields, in turns, how long merging or counting takes with all tricks, and without one."
+    from zth.tokenizer.fast_counting import count_chunks
+    from zth.tokenizer.fast_training import merges_compiled
+    from ._tokenizer_tricks import counters, learners
+    total, counts = task.size - 256, count_chunks(task.text, task.pattern)
+    steps = (("merging", merges_compiled, learners(), lambda f: whole(f, counts, total)),
+             ("counting", count_chunks, counters(), lambda f: f(task.text, task.pattern)))
+    for step, ours, others, work in steps:
+        wanted = work(ours)
+        for instead, other in others.items():
+            if work(other) != wanted: raise AssertionError(f"{instead}: another result")
+        for _ in range(turns):
+            for instead, other in others.items():
+                (_, kept), (_, without) = timed(work, ours), timed(work, other)
+                yield dict(step=step, instead=instead, kept=kept, without=without)
+
+
+# ---- a corpus ----------------------------------------------------------------------------------
+CORPUS = """
+import json, multiprocessing, sys, threading, time
+from pathlib import Path
+from unittest import mock
+from zth.tokenizer import corpus
+from zth.tokenizer.fast_counting import count_chunks
+
+def peak(pid="self"):  # megabytes; what `resource` says would include the program before
+    try: lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError: return 0
+    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), 0)
+
+def watch(peaks):
+    while True:
+        for pid in [child.pid for child in multiprocessing.active_children()]:
+            peaks[pid] = max(peaks.get(pid, 0), peak(pid))
+        time.sleep(0.05)
+
+if __name__ == "__main__":  # other processes read this file, too
+    processes, paths, peaks = int(sys.argv[1]), sys.argv[2:], {}
+    count_chunks("It compiles, or reads what was compiled.")
+    base = peak()
+    threading.Thread(target=watch, args=(peaks,), daemon=True).start()
+    start = time.perf_counter()
+    if processes:  # counting alone, without the merging
+        with mock.patch.object(corpus, "learn", lambda counts, *_: counts):
+            counts = corpus.train_files(paths, 256, processes=processes, progress=False)
+    else: counts = count_chunks(b"".join(open(p, "rb").read() for p in paths).decode())
+    seconds = time.perf_counter() - start
+    print(json.dumps(dict(counting=seconds, chunks=sum(counts.values()), base_mb=base,
+                          memory_mb=peak() + sum(peaks.values()))))
+"""
+
+
+def corpora(task, copies, folder):
+    "Yields a dict for each way to count a corpus: seconds, and memory at its peak."
+    if not Path("/proc/self/status").exists(): return  # only Linux says how much that was
+    script, paths = Path(folder, "count.py"), []
+    script.write_text(CORPUS, encoding="utf-8")
+    for k in range(copies):
+        paths.append(str(Path(folder, f"part{k}.txt")))
+        Path(paths[-1]).write_bytes(task.text.encode())
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
+    for processes in (0, 1, 2, 4):
+        out = subprocess.run([sys.executable, script, str(processes), *paths], env=env,
+                             capture_output=True, text=True, check=True)
+        row = json.loads(out.stdout)
+        yield dict(how="pieces" if processes else "one string", processes=processes,
+                   bytes=copies * len(task.text.encode()), **row)
 
 
 # ---- the race ----------------------------------------------------------------------------------
@@ -332,6 +403,8 @@ def main(
             with RunLog(opts.log, command, 0, checksum(text), peers=peers(),
                         text=training_text.__doc__.splitlines()[0]) as log:
                 for row in race(runners, tasks, opts.rounds, opts.few): log.row(**row)
+                for row in tricks(tasks["gpt4"], opts.rounds): log.row(kind="trick", **row)
+                for row in corpora(tasks["gpt4"], 8, folder): log.row(kind="corpus", **row)
                 for row in rungs(tasks["gpt4"]): log.row(**{"kind": "rung", **row})
     print(table(summary(runners)))
     return 0

@@ -86,6 +86,12 @@ def test_the_version_is_one_line():
     for run in (call, program):
         assert run("--version") == (0, environment_line() + "\n", "")
 
+# %% ../book/appendix/cli.ipynb #dc76d5c0
+def test_a_file_name_cannot_command_the_terminal():
+    status, out, err = call("tokens", "count", "gone\x1b[31m\n\u202e.txt")
+    assert (status, out) == (1, "") and err.isascii() and err.count("\n") == 1
+    assert r"gone\u001b[31m \u202e.txt: there is no such file" in err
+
 # %% ../book/appendix/cli.ipynb #dc76d5c1
 def test_alone_it_prints_its_help():
     for run in (call, program):

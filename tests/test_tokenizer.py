@@ -10,8 +10,10 @@ import subprocess
 import sys
 from importlib import import_module
 import zth.tokenizer
+
+# %% ../book/09_tokenizer/index.ipynb #56adb152
 pages_ = """show text basic split special gpt formats streams theory
-sentencepiece vocabulary""".split()
+sentencepiece vocabulary split_re""".split()
 known_ = {n for p in pages_ for n in import_module(f"zth.tokenizer.{p}").__all__}
 
 # %% ../book/09_tokenizer/index.ipynb #18d85b63
@@ -39,6 +41,7 @@ from zth.tokenizer import *
 tok = RegexTokenizer()
 tok.train("the cat sat on the mat " * 9, 270)
 assert tok.decode(tok.encode("the 고양이's mat")) == "the 고양이's mat"
+assert type(tok.compiled_pattern).__name__ == "StandardSplit"
 assert "train_fast" in dir(sys.modules["zth.tokenizer"])
 loaded = {name.split(".")[0] for name in sys.modules} - set(sys.stdlib_module_names)
 print(sorted(n for n in loaded if sys.modules[n].__spec__ and n[:2] != "__"))

@@ -132,11 +132,10 @@ def test_encoding_repeats_the_training():
 # %% ../book/09_tokenizer/basic.ipynb #4f40732c
 def test_a_text_that_runs_out_of_pairs_keeps_what_was_learned():
     tok_ = BasicTokenizer()
-    tok_.train("aaabdaaabac", 1000)
-    assert len(tok_.merges) == 7 and tok_.encode("aaabdaaabac") == [262]
-    for text_ in ("", "x"):
-        tok_.train(text_, 300)
-        assert tok_.merges == {} and tok_.encode("xx") == [120, 120]
+    for text_, n_, ids_ in (("aaabdaaabac", 7, [262]), ("", 0, []), ("x", 0, [120])):
+        tok_.train(text_, 1000)
+        assert len(tok_.merges) == n_ and tok_.encode(text_) == ids_
+    assert tok_.encode("xx") == [120, 120]
 
 # %% ../book/09_tokenizer/basic.ipynb #6fec374f
 def test_ids_that_are_no_text_are_shown_as_such():
@@ -144,7 +143,7 @@ def test_ids_that_are_no_text_are_shown_as_such():
     assert tok_.decode([128]) == "\ufffd" and tok_.decode([0xEC, 0x95]) == "\ufffd"
     assert tok_.encode(tok_.decode([128])) == [239, 191, 189]
     for wrong_ in ([256], [0, -1], [97, "a"]):
-        with pytest.raises(ValueError, match="is no id of this vocabulary"): tok_.decode(wrong_)
+        with pytest.raises(ValueError, match="is not an id of this vocabulary"): tok_.decode(wrong_)
     with pytest.raises(ValueError, match="vocab_size is 255"): tok_.train("abc", 255)
     for use_ in (tok_.encode, lambda text: tok_.train(text, 260)):
         with pytest.raises(UnicodeEncodeError, match="surrogates"): use_("a\ud83d")
@@ -186,7 +185,7 @@ def test_a_loaded_tokenizer_is_the_saved_one():
     from pathlib import Path
     for pattern_, special_, version_ in (
             ("", {}, "v1"), (r"\w+| ?", {"<|end|>": 400}, "v1"), (" a", {}, "v2"), ("a\n\rb", {}, "v2"),
-            ("", {"<|end of text|>": 400, "\n": 401, '"\\': 402, "": 403}, "v2")):
+            ("", {"<|end of text|>": 400, "\n": 401, '"\\': 402, " ": 403}, "v2")):
         tok_, again_ = BasicTokenizer(), BasicTokenizer()
         tok_.train(SENTENCE, 280)
         tok_.pattern, tok_.special_tokens = pattern_, special_
@@ -234,6 +233,40 @@ def test_damaged_files_are_refused_and_change_nothing():
             path_.write_text(text_)
             with pytest.raises(ValueError, match=says_): tok_.load(path_)
             assert tok_.merges == {(97, 97): 256}
+
+# %% ../book/09_tokenizer/basic.ipynb #4c13e65d
+def refused_(data):
+    "The one line with which a file is refused, after which the tokenizer is as it was."
+    import tempfile
+    from pathlib import Path
+    tok = BasicTokenizer()
+    tok.train("aaaa", 257)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "t.model")
+        path.write_bytes(data)
+        with pytest.raises(ValueError, match="t.model is damaged: ") as e: tok.load(path)
+    assert tok.merges == {(97, 97): 256} and tok.special_tokens == {} and tok.pattern == ""
+    assert "\n" not in str(e.value) and len(str(e.value)) < 300
+    return str(e.value)
+
+# %% ../book/09_tokenizer/basic.ipynb #0ea60cd7
+def test_special_tokens_that_contradict_the_table_are_refused():
+    for special_, says_ in ((["<|x|> 97"], "id 97 is that of b'a'"), (["x -7"], "not -7"),
+                            (["<|x|> 256"], "the id 256 is that of b'ab'"), ([" 300"], "not empty"),
+                            (["a 300", "b 300"], "the id 300 is that of 'a'"),
+                            (["a 300", "a 301"], "1 special tokens, not 2")):
+        lines_ = ["minbpe v1", "", str(len(special_)), *special_, "97 98", ""]
+        assert says_ in refused_("\n".join(lines_).encode()), says_
+
+# %% ../book/09_tokenizer/basic.ipynb #e5de0831
+def test_what_is_not_a_text_is_refused():
+    for pattern_, special_, says_ in (
+            ("5", '"x"', "5 is not a text"), ('""', "[1]", "[1] is not a text"),
+            ("null", '"x"', "null is not a text"), ('""', "5", "5 is not a text"),
+            ("[" * 10**5, '"x"', "recursion"), ('""', '"\\ud800"', "surrogates")):
+        said_ = refused_(f"minbpe v2\n{pattern_}\n1\n{special_} 300\n97 98\n".encode())
+        assert says_ in said_, said_
+    for data_ in (b"minbpe v1\n\xff\n0\n", b"minbpe v1\n\n-3\n97 98\n\n"): refused_(data_)
 
 # %% ../book/09_tokenizer/basic.ipynb #67c5c73d
 def test_a_file_that_could_not_be_read_is_not_written():

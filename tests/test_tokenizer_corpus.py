@@ -10,31 +10,76 @@ import random
 from collections import Counter
 from unittest import mock
 
+import numpy as np
 import pytest
 from zth.tokenizer import corpus
 from zth.tokenizer.fast_training import count_chunks, train_fast
-from zth.tokenizer.split import GPT2_SPLIT_PATTERN, GPT4_SPLIT_PATTERN
+from zth.tokenizer.split import GPT2_SPLIT_PATTERN, GPT4_SPLIT_PATTERN, O200K_SPLIT_PATTERN
 
 def words_(n, seed=0):
     "A text of words, lines, numbers and characters of several bytes."
     rng = random.Random(seed)
     parts = ["the", " cat", " sat", "\n", "\n\n  ", "  ", " 12", "é", " 漢字", "🙂", "'s", ".\n",
-             " don't"]
+             " don't", "\r\n", "!\r\n"]
     return "".join(rng.choices(parts, k=n))
 
 # %% ../book/09_tokenizer/corpus.ipynb #5e79d490
 def test_a_text_is_cut_only_where_no_chunk_changes():
-    for pattern_ in (GPT2_SPLIT_PATTERN, GPT4_SPLIT_PATTERN):
+    for pattern_ in (GPT2_SPLIT_PATTERN, GPT4_SPLIT_PATTERN, O200K_SPLIT_PATTERN):
         for seed_ in range(200):
             text_ = words_(60, seed_)
             at_ = corpus.place_to_cut(text_, None, True)
             pieces_ = [text_[:at_], text_[at_:]]
             assert count_chunks(pieces_, pattern_) == count_chunks(text_, pattern_), text_
     assert corpus.place_to_cut("a\nb|\nd", "|", True) == 4
-    assert corpus.place_to_cut("a.\nb\n c", None, True) == 3
+    assert corpus.place_to_cut("a.\nb\n c", None, True) == 4
     assert corpus.place_to_cut("a\nb", None, False) == 0
-    assert corpus.place_to_cut("a\nb|c\nd", "|", True) == 6
+    assert corpus.place_to_cut("a\nb|c\nd", "|", False) == 4
+    assert corpus.place_to_cut("a\nb|c\nd", "|", True) == 5
     assert corpus.place_to_cut("a\nb", "\n", True) == 2
+    assert corpus.place_to_cut("a||||b", "||", False) == corpus.place_to_cut("a||||b", "||", True) == 5
+
+# %% ../book/09_tokenizer/corpus.ipynb #1e9ca328
+def test_a_separator_is_found_wherever_a_piece_ends():
+    import pathlib, tempfile
+    with tempfile.TemporaryDirectory() as at_:
+        path_ = pathlib.Path(at_, "text")
+        for separator_ in ("aa", "<|endoftext|>", "\n\n", " b"):
+            for seed_ in range(20):
+                parts_ = random.Random(seed_).choices(["a", " b", "\n", "c", separator_], k=30)
+                path_.write_bytes("".join(parts_).encode())
+                wanted_ = count_chunks("".join(parts_).split(separator_))
+                for piece_ in (1, 3, 7):
+                    with mock.patch.object(corpus, "PIECE", piece_):
+                        found_ = Counter()
+                        for documents_, _ in corpus.pieces_of_files([path_], separator_, True):
+                            for d_ in documents_: found_.update(count_chunks(d_))
+                    assert found_ == wanted_, (separator_, parts_)
+
+# %% ../book/09_tokenizer/corpus.ipynb #0e6d96a7
+def test_lines_of_windows_are_cut_as_well():
+    line_ = "a line ends here.\r\n"
+    assert corpus.place_to_cut(line_ * 9, None, True) > 8 * len(line_)
+
+# %% ../book/09_tokenizer/corpus.ipynb #66e43fd1
+def test_a_folder_stands_for_its_files_without_hidden_ones():
+    import pathlib, tempfile
+    with tempfile.TemporaryDirectory() as at_:
+        at_ = pathlib.Path(at_)
+        for name_ in ("b", "a", "deeper/c", ".git/d", ".e"):
+            (at_ / name_).parent.mkdir(exist_ok=True)
+            (at_ / name_).touch()
+        assert corpus.files_below(str(at_)) == [at_ / "a", at_ / "b", at_ / "deeper/c"]
+        assert corpus.files_below([at_ / ".e", at_ / "deeper"]) == [at_ / ".e", at_ / "deeper/c"]
+
+# %% ../book/09_tokenizer/corpus.ipynb #411353bc
+def test_many_small_files_make_few_pieces():
+    import pathlib, tempfile
+    with tempfile.TemporaryDirectory() as at_:
+        for k_ in range(50): pathlib.Path(at_, f"{k_:02}").write_text(f"file {k_}", encoding="utf-8")
+        files_ = corpus.files_below(at_)
+        (documents_, place_), = corpus.together(corpus.pieces_of_files(files_, None, True))
+        assert "".join(documents_) == "".join(f"file {k_}" for k_ in range(50)) and place_ == (50, 0)
 
 # %% ../book/09_tokenizer/corpus.ipynb #df4a5178
 def test_pieces_and_processes_change_nothing():
@@ -140,6 +185,75 @@ def test_what_cannot_be_trained_on_is_refused():
         path_.write_bytes(b"nonsense")
         with pytest.raises(ValueError, match="counts is no checkpoint"):
             corpus.train_files(at_ / "good", 258, checkpoint=path_)
+
+# %% ../book/09_tokenizer/corpus.ipynb #eb0565dc
+def test_a_checkpoint_of_a_text_that_changed_is_refused():
+    import os, pathlib, tempfile
+    with tempfile.TemporaryDirectory() as at_:
+        text_, path_ = pathlib.Path(at_, "text"), pathlib.Path(at_, "counts")
+        text_.write_bytes(b"he he he")
+        os.utime(text_, ns=(1, 1))
+        corpus.train_files(text_, 257, checkpoint=path_)
+        text_.write_bytes(b"zz zz zz")  # of the same size
+        with pytest.raises(ValueError, match="files have changed"):
+            corpus.train_files(text_, 257, checkpoint=path_)
+
+# %% ../book/09_tokenizer/corpus.ipynb #c2683632
+def test_a_damaged_or_forged_checkpoint_is_refused_in_one_line():
+    import json, pathlib, tempfile
+    with tempfile.TemporaryDirectory() as at_:
+        text_, path_ = pathlib.Path(at_, "text"), pathlib.Path(at_, "counts")
+        text_.write_bytes(b"he he he")
+        corpus.train_files(text_, 257, checkpoint=path_)
+        good_ = path_.read_bytes()
+        with np.load(path_) as f_: fields_ = {name: f_[name] for name in f_.files}
+        def is_refused(data=None, **changes):
+            if data is not None: path_.write_bytes(data)
+            else:
+                with open(path_, "wb") as f: np.savez(f, **{**fields_, **changes})
+            with pytest.raises(ValueError, match="counts is no checkpoint of counts$"):
+                corpus.train_files(text_, 257, checkpoint=path_)
+        def with_place(place):
+            meta = json.loads(fields_["meta"].tobytes())
+            return np.frombuffer(json.dumps({**meta, "place": place}).encode(), np.uint8)
+        for cut_ in (0, 1, 60, len(good_) // 2, len(good_) - 5): is_refused(good_[:cut_])
+        for k_ in range(30, len(good_), 97):
+            path_.write_bytes(good_[:k_] + bytes([good_[k_] ^ 255]) + good_[k_ + 1:])
+            try: corpus.train_files(text_, 257, checkpoint=path_)
+            except ValueError: pass  # and nothing else; some bytes do not matter
+        is_refused(meta=np.frombuffer(b"[1]", np.uint8))
+        for place_ in (5, "x", ["x", 5], [0], None, [-1, 0], [2, 0], [0, 5], [0.5, 0]):
+            is_refused(meta=with_place(place_))
+        is_refused(times=fields_["times"].astype(float))
+        is_refused(times=-fields_["times"])
+        is_refused(times=fields_["times"][1:])
+        is_refused(lengths=fields_["lengths"] + 1)
+        is_refused(lengths=fields_["lengths"] - 1)
+        path_.write_bytes(good_)
+        corpus.train_files(text_, 257, checkpoint=path_)
+
+# %% ../book/09_tokenizer/corpus.ipynb #c279039e
+def test_a_checkpoint_that_cannot_be_written_is_refused_before_counting():
+    import pathlib, tempfile
+    with tempfile.TemporaryDirectory() as at_:
+        text_ = pathlib.Path(at_, "text")
+        text_.write_bytes(b"he he he")
+        with mock.patch.object(corpus, "count_chunks") as counting_:
+            with pytest.raises(FileNotFoundError, match="checkpoint .*gone.x: No such file"):
+                corpus.train_files(text_, 257, checkpoint=pathlib.Path(at_, "gone", "x"))
+            with pytest.raises(IsADirectoryError, match="is a folder"):
+                corpus.train_texts(["he"], 257, checkpoint=at_)
+        assert not counting_.called
+
+# %% ../book/09_tokenizer/corpus.ipynb #cdf98a0b
+def test_a_pattern_that_skips_text_is_refused_and_groups_are_no_chunks():
+    import pathlib, tempfile
+    with tempfile.TemporaryDirectory() as at_:
+        text_ = pathlib.Path(at_, "text")
+        text_.write_bytes(b"ab, ab\n")
+        with pytest.raises(ValueError, match=r"'\.\+' skips 1 of 7 characters"):
+            corpus.train_files(text_, 257, ".+")
+        assert corpus.train_files(text_, 257, r"(\w)+|(\W+)").merges == {(97, 98): 256}
 
 # %% ../book/09_tokenizer/corpus.ipynb #b72f9aaa
 def test_no_merge_crosses_a_border():

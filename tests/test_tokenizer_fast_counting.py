@@ -9,6 +9,7 @@ from zth.tokenizer.fast_counting import *
 import random
 from collections import Counter
 
+import pytest
 from zth.tokenizer import fast_counting
 from zth.tokenizer.split import GPT2_SPLIT_PATTERN, GPT4_SPLIT_PATTERN, compile_split
 
@@ -23,6 +24,23 @@ def test_chunks_are_counted_as_the_pattern_splits_them():
             wanted_ = Counter(c.encode() for c in compile_split(pattern_).findall(sample_))
             got_ = fast_counting.count_chunks(sample_, pattern_)
             assert got_ == wanted_ and list(got_) == list(wanted_), (pattern_, sample_)
+
+# %% ../book/09_tokenizer/fast_counting.ipynb #9a6a57ee
+def test_groups_of_a_pattern_are_no_chunks():
+    assert fast_counting.count_chunks("ab, b", r"(\w+)|(\W+)") == {b"ab": 1, b", ": 1, b"b": 1}
+    assert fast_counting.count_chunks(["ab", ", b"], r"(\w)+|\W+") == {b"ab": 1, b", ": 1, b"b": 1}
+
+# %% ../book/09_tokenizer/fast_counting.ipynb #2b9734d6
+def test_a_pattern_that_skips_text_is_refused():
+    for pattern_, lost_ in ((".+", 1), (r"\w+", 3), ("", 7), (" ", 6)):
+        with pytest.raises(ValueError, match=f"skips {lost_} of 7 characters"):
+            fast_counting.count_chunks("ab, cd\n", pattern_)
+
+# %% ../book/09_tokenizer/fast_counting.ipynb #df26c205
+def test_half_a_surrogate_pair_is_refused_as_by_the_readable_classes():
+    for pattern_ in (GPT4_SPLIT_PATTERN, r"\w+|\W+"):
+        with pytest.raises(ValueError, match="surrogate"):
+            fast_counting.count_chunks("a\ud800", pattern_)
 
 # %% ../book/09_tokenizer/fast_counting.ipynb #54fb51c7
 def test_chunks_that_begin_alike_are_told_apart_in_a_full_table():

@@ -8,6 +8,7 @@ from zth.tokenizer.fast_encoding import *
 # %% ../book/09_tokenizer/fast_encoding.ipynb #2be32d1c
 import functools
 import random
+import re
 import subprocess
 import sys
 
@@ -58,10 +59,11 @@ def test_short_and_long_chunks_are_merged_alike():
         for idx_ in range(4, 4 + rng_.randrange(12)):
             merges_.setdefault((rng_.randrange(idx_), rng_.randrange(idx_)), idx_)
         ids_ = [rng_.randrange(3) for _ in range(rng_.randrange(1, 60))]
-        want_ = encode_chunk(list(ids_), merges_)
-        for merge_ in (merge_short, merge_long):
-            got_ = np.array(ids_)
-            assert got_[:merge_(got_, pair_table(merges_))].tolist() == want_
+        want_, table_ = encode_chunk(list(ids_), merges_), pair_table(merges_)
+        got_ = np.array(ids_)
+        assert got_[:merge_short(got_, np.empty_like(got_), len(got_), table_)].tolist() == want_
+        got_ = np.array(ids_)
+        assert got_[:merge_long(got_, table_)].tolist() == want_
 
 # %% ../book/09_tokenizer/fast_encoding.ipynb #7d927d06
 def test_a_run_of_letters_is_not_quadratic():
@@ -79,6 +81,15 @@ def test_a_run_of_letters_is_not_quadratic():
             getattr(merge_long, "py_func", merge_long)(np.full(n_, 97), pair_table(plain_.merges))
             work_.append(pushed_[0])
     assert work_[1] <= 2.2 * work_[0] + 5 and work_[1] < 4 * 300
+
+# %% ../book/09_tokenizer/fast_encoding.ipynb #9e6b8d7e
+def test_words_that_overlap_begin_at_every_byte():
+    from zth.tokenizer.fast_encoding import overlapping
+    bytes_ = np.random.default_rng(1).integers(0, 256, 30).astype(np.uint8)
+    words_ = overlapping(bytes_)
+    assert [int(word) for word in words_] == [
+        int.from_bytes(bytes_[i:i + 8].tobytes(), "little") for i in range(23)]
+    assert len(overlapping(bytes_[:3])) == 0
 
 # %% ../book/09_tokenizer/fast_encoding.ipynb #7bc705b7
 def test_fast_ids_are_the_readable_ones():
@@ -222,6 +233,40 @@ def test_threads_may_share_a_fast_tokenizer():
         with ThreadPoolExecutor(4) as pool_:
             for _ in range(3): assert list(pool_.map(quick_.encode, texts_)) == wanted_
     finally: sys.setswitchinterval(interval_)
+
+# %% ../book/09_tokenizer/fast_encoding.ipynb #1265f708
+def test_patterns_with_groups_and_patterns_that_skip_text():
+    plain_ = RegexTokenizer()
+    plain_.train("ab ab, b b ab", 258)
+    for pattern_ in (r"(\w)+|\W+", r"(\w+)|(\W+)", r"\w+", r"(\w)+", ".+"):
+        plain_.pattern = pattern_
+        for use_ in (True, False):
+            quick_ = FastTokenizer(plain_, use_)
+            for t_ in ("ab, b", "ab", "", "b\n"):
+                try: want_ = plain_.encode(t_)
+                except ValueError as e_:
+                    for encode_ in (quick_.encode, quick_.encode_array):
+                        with pytest.raises(ValueError, match=f"^{re.escape(str(e_))}$"): encode_(t_)
+                else: assert quick_.encode(t_) == quick_.encode_array(t_).tolist() == want_
+
+# %% ../book/09_tokenizer/fast_encoding.ipynb #7fdd784c
+def test_large_ids_cost_no_memory_and_are_refused_beyond_32_bits():
+    import tracemalloc
+    from zth.tokenizer.gpt import RanksTokenizer
+    plain_ = RegexTokenizer()
+    plain_.train("low low", 257)
+    plain_.register_special_tokens({"<|x|>": 10**9})
+    ranks_ = {bytes([b]): b + 10**7 * 9 * (b == 97) for b in range(256)}
+    tracemalloc.start()
+    for use_ in (True, False):
+        assert FastTokenizer(plain_, use_).encode("low<|x|>", "all")[-1] == 10**9
+        quick_ = FastTokenizer(RanksTokenizer(ranks_, plain_.pattern, {}), use_)
+        assert quick_.encode("ab") == quick_.encode_array("ab").tolist() == [97 + 9 * 10**7, 98]
+    assert tracemalloc.get_traced_memory()[1] < 10**8
+    tracemalloc.stop()
+    for use_ in (True, False):
+        with pytest.raises(ValueError, match="32 bits"):
+            FastTokenizer(RanksTokenizer({**ranks_, b"ab": 2**32}, plain_.pattern, {}), use_)
 
 # %% ../book/09_tokenizer/fast_encoding.ipynb #c906bae8
 def test_without_numba_it_says_so_once():

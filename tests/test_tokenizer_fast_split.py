@@ -110,7 +110,14 @@ def test_the_empty_text_has_no_chunks():
 def test_a_pattern_of_ones_own_splits_by_the_library():
     assert rules_of(r"\S+|\s+") is None
     assert chunk_ends("ä b".encode(), r"\S+|\s+").tolist() == [2, 3, 4]
-    with pytest.raises(ValueError, match="leaves out"): chunk_ends(b"a b", r"\S+")
+    with pytest.raises(ValueError, match="skips 1 of 3 characters"): chunk_ends(b"a b", r"\S+")
+
+# %% ../book/09_tokenizer/fast_split.ipynb #c0a89db8
+def test_a_pattern_with_groups_splits_into_whole_matches():
+    for pattern_ in (r"(\w)+|\W+", r"(\w+)|(\W+)", r"(?:\w+)|\W+"):
+        assert chunk_ends(b"ab, b", pattern_).tolist() == [2, 4, 5]
+    for pattern_ in (r"(\w)+", r"\w+", "", " "):
+        with pytest.raises(ValueError, match="of 5 characters"): chunk_ends(b"ab, b", pattern_)
 
 # %% ../book/09_tokenizer/fast_split.ipynb #9b995a90
 def test_batches_of_any_size_find_the_same_chunks():
@@ -131,3 +138,39 @@ def test_pythons_own_tables_differ_only_where_unicode_grew():
     unlike_ = np.flatnonzero(category_table("unicodedata") != category_table("regex"))
     grew_ = sum(unicodedata.category(chr(c)) == "Cn" for c in unlike_)
     assert len(unlike_) - grew_ < 100  # the rest changed its category, which is rare
+
+# %% ../book/09_tokenizer/fast_split.ipynb #d5c97026
+def test_the_table_splits_as_the_pattern_does():
+    from zth.tokenizer.fast_split import columns, end_batches, table_ends
+    rng_, split_ = random.Random(99), compile_split(GPT4_SPLIT_PATTERN)
+    for _ in range(5000 if HAVE_NUMBA else 500):
+        t_ = text_(rng_)
+        data_ = t_.encode()
+        want_ = np.cumsum([len(chunk.encode()) for chunk in split_.findall(t_)]).astype(int).tolist()
+        padded_ = np.frombuffer(data_ + bytes(8), np.uint8)
+        room_ = np.empty(rng_.choice((4, 50)), np.int64)
+        got_, start_ = [], 0
+        while start_ < len(data_):
+            n_ = table_ends(padded_, len(data_), start_, columns(), room_)
+            got_ += room_[:n_].tolist()
+            start_ = got_[-1]
+        assert got_ == want_, t_
+    for pattern_ in (*PATTERNS, r"\w+|\W"):
+        padded_ = np.frombuffer("I'll say:\n\n 'Ａ12345'".encode() + bytes(8), np.uint8)
+        got_ = np.concatenate([e.copy() for _, e in end_batches(padded_, len(padded_) - 8, pattern_)])
+        assert got_.tolist() == chunk_ends(padded_[:-8].tobytes(), pattern_).tolist()
+        assert list(end_batches(padded_, 0, pattern_)) == []
+
+# %% ../book/09_tokenizer/fast_split.ipynb #aa69c73c
+def test_the_table_knows_every_code_point():
+    from zth.tokenizer.fast_split import end_batches
+    def all_ends_(data):
+        padded = np.frombuffer(data + bytes(8), np.uint8)
+        batches = end_batches(padded, len(data), GPT4_SPLIT_PATTERN)
+        return np.concatenate([ends.copy() for _, ends in batches])
+    t_ = "\n\n.".join(f"A{chr(c)}b'S1{chr(c)}\n" for c in range(0, 0x110000, 5 if HAVE_NUMBA else 991)
+                        if not 0xD800 <= c < 0xE000)
+    units_, n_ = ("a", " ", "\n", "'", "1", " \n", "!/\n"), 10**6 if HAVE_NUMBA else 2000
+    runs_ = [unit * n_ for unit in units_]
+    for data_ in (t_.encode(), *(run.encode() for run in runs_)):
+        assert np.array_equal(all_ends_(data_), machine_ends(data_, 1))

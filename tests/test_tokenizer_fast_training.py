@@ -67,6 +67,14 @@ def test_counts_beyond_32_bits_are_exact():
     chunks_ = {b"ab": 3 * 2**31, b"cab": 2**32, b"cd": 10 * 2**30}
     for merges_ in by_each(chunks_, 4): assert merges_ == list(by_the_rule(chunks_, 4))
 
+# %% ../book/09_tokenizer/fast_training.ipynb #b805df7e
+def test_rare_pairs_enter_the_heap_when_the_frequent_ones_are_gone():
+    chunks_ = {b"ab": 4**9, b"cde": 4**5, b"fg": 5, b"hi": 4, b"jk": 1, b"lm": 1}
+    for merges_ in by_each(chunks_, 9): assert merges_ == list(by_the_rule(chunks_, 9))
+    for base_ in (2, 3, 4, 5):  # counts around the floors
+        chunks_ = {bytes([65 + k, 97 + k]): base_**(k // 3) + k % 3 for k in range(24)}
+        for merges_ in by_each(chunks_, 30): assert merges_ == list(by_the_rule(chunks_, 30))
+
 # %% ../book/09_tokenizer/fast_training.ipynb #f5573f89
 def test_every_learner_learns_what_counting_again_learns():
     rng_ = random.Random(2)
@@ -104,6 +112,19 @@ def test_a_trained_tokenizer_encodes_and_decodes():
     assert tokenizer_.decode(tokenizer_.encode(sample_ + "猫")) == sample_ + "猫"
     assert len(tokenizer_.encode(sample_)) < len(sample_) / 2 and len(tokenizer_.vocab) <= 300
     with pytest.raises(ValueError, match="below the 256 bytes"): fast_training.train_fast("a", 255)
+    with pytest.raises(TypeError, match="text is a list, not a str"):
+        fast_training.train_fast(["a"], 300)
+
+# %% ../book/09_tokenizer/fast_training.ipynb #d06cb082
+def test_a_pattern_with_groups_trains_as_the_readable_class_and_one_that_skips_is_refused():
+    from zth.tokenizer.special import RegexTokenizer
+    for pattern_ in (r"(\w+)|(\W+)", r"(\w)+|\W+"):
+        readable_ = RegexTokenizer(pattern_)
+        readable_.train("ababab, ab c", 258)
+        assert fast_training.train_fast("ababab, ab c", 258, pattern_).merges == readable_.merges
+    for pattern_ in (".+", r"\w+", "", " "):
+        with pytest.raises(ValueError, match="skips [0-9]+ of 11 characters"):
+            fast_training.train_fast("abab, ab\nab", 258, pattern_)
 
 # %% ../book/09_tokenizer/fast_training.ipynb #4582172f
 def test_merges_are_those_of_hugging_face():

@@ -192,7 +192,7 @@ def refusal(text, folder):
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(ValueError) as error: from_tokenizer_json(path)
     message = str(error.value)
-    assert message.startswith(f"{path} is no tokenizer.json") and "\n" not in message, message
+    assert message.startswith(f"{path} is not a tokenizer.json") and "\n" not in message, message
     return message
 
 # %% ../book/09_tokenizer/formats.ipynb #65d78f06
@@ -200,7 +200,7 @@ def test_other_machines_are_refused():
     with tempfile.TemporaryDirectory() as d_:
         for place_, value_, why_ in (
                 (["normalizer"], {"type": "NFC"}, "a step that changes the text"),
-                (["model", "type"], "Unigram", "a Unigram model is no BPE"),
+                (["model", "type"], "Unigram", "the model is Unigram, not BPE"),
                 (["model", "byte_fallback"], True, "byte fallback is not supported"),
                 (["model", "dropout"], 0.1, "left to chance"),
                 (["model", "end_of_word_suffix"], "</w>", "a mark at the end of words"),
@@ -220,17 +220,60 @@ def test_other_splits_are_refused():
                 ([*split_, 1, "use_regex"], True, "two split patterns in a row")):
             assert why_ in refusal(changed(place_, value_), d_)
 
+# %% ../book/09_tokenizer/formats.ipynb #e5f36c59
+def test_a_split_pattern_that_skips_text_is_refused():
+    with tempfile.TemporaryDirectory() as d_:
+        where_ = ["pre_tokenizer", "pretokenizers", 0, "pattern"]
+        for pattern_ in ("", r"\w+", " ", ".+", r"\s+|\w+"):
+            assert "skips a part of a text" in refusal(changed(where_, {"Regex": pattern_}), d_)
+
+# %% ../book/09_tokenizer/formats.ipynb #b94906a1
+def test_a_step_that_adds_tokens_or_cuts_is_refused():
+    with tempfile.TemporaryDirectory() as d_:
+        byte_level_ = {"type": "ByteLevel", "trim_offsets": False}
+        template_ = {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<s>"}}]}
+        for place_, value_, why_ in (
+                ("post_processor", template_, "adds tokens (TemplateProcessing)"),
+                ("post_processor", {"type": "Sequence", "processors": [byte_level_, template_]},
+                 "a post-processor that adds tokens"),
+                ("post_processor", {"type": "RobertaProcessing"}, "adds tokens (RobertaProcessing)"),
+                ("post_processor", {"type": "Sequence"}, "expected 'processors'"),
+                ("truncation", {"max_length": 8}, "a limit on the length"),
+                ("padding", {"pad_id": 0}, "padding is not supported")):
+            assert why_ in refusal(changed([place_], value_), d_)
+        for value_ in (byte_level_, {"type": "Sequence", "processors": [byte_level_]}, None):
+            # the first of these is in GPT-2's own file
+            Path(d_, "t.json").write_text(changed(["post_processor"], value_), "utf-8")
+            assert from_tokenizer_json(Path(d_, "t.json")).merges == trained().merges
+
+# %% ../book/09_tokenizer/formats.ipynb #90c829df
+def test_a_refusal_is_short():
+    long_ = "y" * 30_000
+    with tempfile.TemporaryDirectory() as d_:
+        vocab_ = ("model", "vocab")
+        for place_, value_ in (([*vocab_, long_], True), ([*vocab_, long_ + "猫"], 500),
+                               (["added_tokens"], [{"content": long_, "id": 400}] * 2),
+                               (["model", "type"], long_), (["pre_tokenizer"], {"type": long_})):
+            assert len(refusal(changed(place_, value_), d_)) < len(d_) + 300
+    tok_ = BasicTokenizer()
+    tok_.merges = {(97, 97): 256}
+    for idx_ in range(257, 270): tok_.merges[idx_ - 1, idx_ - 1] = idx_
+    tok_.vocab = tok_._build_vocab() | {272: b"a" * 16_384}  # there twice
+    with pytest.raises(ValueError) as e_: ranks_of(tok_)
+    assert len(str(e_.value)) < 200
+
 # %% ../book/09_tokenizer/formats.ipynb #2457bb39
 def test_forged_entries_are_refused():
     with tempfile.TemporaryDirectory() as d_:
         for place_, value_, why_ in (
-                (["model"], [], "expected 'model' to be a dict"),
-                (["model", "vocab"], {"a": 0}, "merge 0 is no pair of tokens"),
+                (["model"], [], "expected 'model' to be of type dict"),
+                (["model", "vocab"], {"a": 0}, "merge 0 is not a pair of tokens"),
                 (["model", "vocab", "a"], True, "the token 'a' has the id True"),
                 (["model", "vocab", "a"], 98, "two tokens have the same id"),
                 (["model", "vocab", "猫"], 500, "stands for no byte"),
-                (["model", "merges"], [["a", "zz"]], "merge 0 is no pair of tokens"),
-                (["model", "merges"], [["a"]], "merge 0 is no pair"), (["model", "merges"], 7, "list"),
+                (["model", "merges"], [["a", "zz"]], "merge 0 is not a pair of tokens"),
+                (["model", "merges"], [["a"]], "merge 0 is not a pair"),
+                (["model", "merges"], 7, "list"),
                 (["model", "vocab", "a"], 1000, "the ids have to grow")):
             assert why_ in refusal(changed(place_, value_), d_)
 
@@ -240,7 +283,7 @@ def test_forged_added_tokens_are_refused():
         for place_, value_, why_ in (
                 (["added_tokens", 0, "content"], "", "is empty or there twice"),
                 (["added_tokens", 0, "content"], "\ud800", "two tokens have the same id"),
-                (["added_tokens", 0, "id"], "7", "expected 'id' to be a int"),
+                (["added_tokens", 0, "id"], "7", "expected 'id' to be of type int"),
                 (["added_tokens", 1], [], "expected 'content'"), (["added_tokens"], {}, "list")):
             assert why_ in refusal(changed(place_, value_), d_)
 

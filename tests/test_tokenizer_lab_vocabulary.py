@@ -7,13 +7,15 @@ from zth.tokenizer.lab_vocabulary import *
 
 # %% ../book/09_tokenizer/lab_vocabulary.ipynb #eedf5ce2
 import random
+from collections import Counter
 from functools import cache
 
 from zth.data import sample_text
 from zth.gpt.fast import step_flops
-from zth.tokenizer.basic import get_stats, merge
+from zth.tokenizer.fast_training import learn_from_counts
 from zth.tokenizer.lab_vocabulary import (CHARACTERS, coding, config_for, encode_all, equal_steps,
-                                          merges_of_chunks, train_merges, trained)
+                                          halves, train_merges, trained)
+from zth.tokenizer.split import GPT4_SPLIT_PATTERN, compile_split
 
 def tiny_text():
     "A short text that is always there."
@@ -25,21 +27,12 @@ class Rows(list):
 
 # %% ../book/09_tokenizer/lab_vocabulary.ipynb #8ea0373e
 def test_merges_of_chunks_are_those_of_counting_everything():
-    def by_recounting(counts, n):
-        chunks, merges = {c: list(c) for c in counts}, []
-        for idx in range(256, 256 + n):
-            total = {}
-            for c, ids in chunks.items():
-                for pair, k in get_stats(ids).items(): total[pair] = total.get(pair, 0) + k * counts[c]
-            if not total: break
-            merges.append(min(total, key=lambda p: (-total[p], p)))
-            chunks = {c: merge(ids, merges[-1], idx) for c, ids in chunks.items()}
-        return merges
     rng_ = random.Random(3)
     for _ in range(60):
-        counts_ = {bytes(rng_.choice(b"aab ") for _ in range(rng_.randint(1, 9))): rng_.randint(1, 4)
-                   for _ in range(6)}
-        assert merges_of_chunks(counts_, 12) == by_recounting(counts_, 12), counts_
+        text_ = "".join(rng_.choice("aab ") for _ in range(rng_.randint(1, 90)))
+        chunks_ = compile_split(GPT4_SPLIT_PATTERN).findall(halves(text_)[0])
+        counts_ = Counter(chunk.encode() for chunk in chunks_)
+        assert train_merges(text_, 12) == list(learn_from_counts(counts_, 12)), text_
 
 # %% ../book/09_tokenizer/lab_vocabulary.ipynb #fb0c8f9f
 def test_a_coding_spells_the_text():
@@ -77,10 +70,14 @@ def tiny_run():  # the rows of runs of four steps
 # %% ../book/09_tokenizer/lab_vocabulary.ipynb #0a99707e
 def test_the_rows_of_the_vocabularies():
     rows_ = tiny_run()
-    codes_, looks_ = rows_[1:4], rows_[4:]
+    codes_ = rows_[1:4]
     assert rows_[0]["kind"] == "merges" and len(rows_[0]["pairs"]) == 1000 - 256
     assert [r["kind"] for r in codes_] == ["coding"] * 3 and codes_[1]["vocab"] == 512
     for row_ in codes_: assert sum(row_["counts"]) == row_["train"]
+
+# %% ../book/09_tokenizer/lab_vocabulary.ipynb #d1cfecfa
+def test_equal_steps_and_equal_compute_are_both_trained():
+    looks_ = tiny_run()[4:]
     assert len(looks_) == 2 * 5  # at the reference both runs are the same one
     assert {(r["vocab"], r["equal"], r["steps"]) for r in looks_} >= {(512, "steps", 4),
                                                                        (1000, "compute", 3)}

@@ -15,6 +15,7 @@ from zth.runs import read_log
 from zth.tokenizer.oddities import PARALLEL, RECORDS, measure, pieces_of
 from zth.tokenizer.special import RegexTokenizer
 
+# %% ../book/09_tokenizer/oddities.ipynb #f2419c04
 def table(name):
     "A published table; where it is not at hand, skip the test (or, on the page, None)."
     try: return encoding(name)

@@ -7,33 +7,32 @@ from zth.tokenizer.own_tokens import *
 
 # %% ../book/09_tokenizer/own_tokens.ipynb #a13bc697
 import os
-import signal
-import subprocess
-import sys
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 from unittest import mock
 
 # %% ../book/09_tokenizer/own_tokens.ipynb #98db11fd
+import io
+import re
+import sys
 import pytest
 from typer.testing import CliRunner
-from zth.data import DataError, encoding
 from zth.terminal import CommandError
-from zth.tokenizer.own_tokens import open_table, text_blocks
-from zth.tokenizer.special import RegexTokenizer
+from zth.tokenizer import own_tokens
+from zth.tokenizer.tables import open_table
 
 # %% ../book/09_tokenizer/own_tokens.ipynb #85eecd27
 POEM = """The rain in Spain stays mainly in the plain.
 The train in Maine stays mainly in the main.
 The crane in Bahrain strains mainly in the drain,
 and all of it will happen soon again.
-""" * 8
+"""
 
 # %% ../book/09_tokenizer/own_tokens.ipynb #9eb71a67
 @contextmanager
 def desk(**files):
-    "An empty folder to work in; `diary='...'` makes a file diary.txt."
+    "A fresh folder with the files that we ask for; `diary='...'` makes a file diary.txt."
     back = os.getcwd()
     with tempfile.TemporaryDirectory() as folder:
         for name, text in files.items():
@@ -51,360 +50,177 @@ def call(*args, stdin=b""):
     if done.exception and not isinstance(done.exception, SystemExit): raise done.exception
     return done.exit_code, done.stdout_bytes.decode(), done.stderr
 
-# %% ../book/09_tokenizer/own_tokens.ipynb #cf6cac7f
-def poem_table(*args, out="poem.model", size=300):
-    "Train on the poem, at a desk that has it."
-    answer = call("train", "poem.txt", "--vocab-size", size, "-o", out, *args)
-    assert answer[0] == 0, answer
-    return answer
-
-def complaint(answer, status=1):
-    "The line that a call has printed, which failed with this status and did nothing else."
-    got, out, err = answer
-    assert (got, out) == (status, "") and err.count("\n") == 1, answer
-    return err
-
-# %% ../book/09_tokenizer/own_tokens.ipynb #42767265
-def test_a_table_is_found_by_what_is_in_it():
-    with desk(poem=POEM):
-        ids = {}
-        for out in ("a.model", "b.tiktoken", "c.json"):
-            poem_table(out=out)
-            name = out if out == "a.model" else os.rename(out, "table") or "table"
-            ids[out] = open_table(name).encode(POEM)
-        assert ids["a.model"] == ids["b.tiktoken"] == ids["c.json"] and max(ids["a.model"]) > 256
-
-# %% ../book/09_tokenizer/own_tokens.ipynb #551f10a1
-def test_a_published_table_gives_the_ids_of_tiktoken():
-    for name in ("gpt2", "cl100k_base", "o200k_base"):
-        try: enc = encoding(name)
-        except DataError:
-            if "PYTEST_CURRENT_TEST" in os.environ: pytest.skip(f"the table {name} is not here")
-            continue
-        table_ = open_table(name)
-        for text in (POEM, "안녕 👋 naïve  <|endoftext|>\n \n"):
-            ids = table_.encode_ordinary(text)
-            assert ids == enc.encode_ordinary(text) and table_.decode(ids) == text
-        assert table_.encode("a<|endoftext|>", allowed_special="all")[-1] == enc.eot_token
-
-# %% ../book/09_tokenizer/own_tokens.ipynb #fd60affd
-def test_what_is_no_table_is_refused():
-    with desk(poem=POEM, empty="", ranks="YQ== 0\n", brace="{}", old="minbpe v1\n"):
-        Path("binary").write_bytes(bytes(range(256)))
-        os.rename("old.txt", "old.model")
-        for name in "poem.txt empty.txt ranks.txt brace.txt old.model binary . gpt5".split():
-            with pytest.raises(CommandError) as e: open_table(name)
-            assert name in str(e.value) or name == ".", e.value
-        assert str(e.value).startswith("gpt5 is neither a file nor one of the tables gpt2,")
-
-# %% ../book/09_tokenizer/own_tokens.ipynb #721a3778
-def test_a_text_is_the_same_in_blocks_of_any_size():
-    import io
-    import zth.tokenizer.own_tokens as module
-    text = "\ufeffnaïve 안녕\r\n👋🏽 \u2028end"
-    for size in (1, 2, 3, 5, 7, 1 << 16):
-        with mock.patch.object(module, "BLOCK", size):
-            assert "".join(text_blocks(io.BytesIO(text.encode()), "x")) == text
-    assert list(text_blocks(io.BytesIO(b""), "x")) == []
-
-# %% ../book/09_tokenizer/own_tokens.ipynb #c4136cb1
-def test_what_is_not_utf8_is_refused_with_its_place():
-    import io
-    import zth.tokenizer.own_tokens as module
-    for size in (1, 3, 4, 1 << 16):
-        for data, at in ((b"Zo\xeb!", 2), ("안".encode() + b"\x80", 3), ("ab안".encode()[:-1], 2)):
-            with mock.patch.object(module, "BLOCK", size), pytest.raises(CommandError) as e:
-                list(text_blocks(io.BytesIO(data), "x.txt"))
-            assert str(e.value) == f"x.txt is not a text file in UTF-8 (byte {at})", (size, data)
-    for code in ("utf-16", "utf-16-le", "utf-32"):
-        with pytest.raises(CommandError, match="looks like UTF-16 or UTF-32"):
-            list(text_blocks(io.BytesIO("Zoë and others".encode(code)), "x.txt"))
-
-# %% ../book/09_tokenizer/own_tokens.ipynb #feee4b48
+# %% ../book/09_tokenizer/own_tokens.ipynb #7750b797
 @contextmanager
 def tabled(**files):
-    "A desk with the poem and a table of it."
     with desk(poem=POEM, **files) as at:
-        poem_table()
+        train("-q", out="poem.model")
         yield at
 
-# %% ../book/09_tokenizer/own_tokens.ipynb #c16b25c4
-def test_encode_prints_the_ids_of_a_file_and_of_standard_input():
-    with tabled(odd="naïve\r\n안녕 \n\n  "):
-        tok = RegexTokenizer()
-        tok.load("poem.model")
-        for name in ("poem.txt", "odd.txt"):
-            text = Path(name).read_bytes().decode()
-            for args, stdin in ((("encode", name), ""), (("encode",), text), (("encode", "-"), text)):
-                assert call(*args, "-t", "poem.model", stdin=stdin) == (
-                    0, " ".join(map(str, tok.encode_ordinary(text))) + "\n", "")
-        assert call("encode", "-t", "poem.model") == (0, "\n", "")
+def train(*options, out="new.model"):
+    return call("train", "poem.txt", "--vocab-size", 300, "-o", out, *options)
 
-# %% ../book/09_tokenizer/own_tokens.ipynb #c526853b
-def test_count_has_a_row_for_each_text_and_one_for_all():
-    with tabled(other="The rain", empty=""):
-        tok = open_table("poem.model")
-        n, m = (len(tok.encode_ordinary(t)) for t in (POEM, "The rain"))
-        status, out, err = call("count", "poem.txt", "other.txt", "empty.txt", "-t", "poem.model")
-        rows = [line.split() for line in out.splitlines()]
-        assert (status, err) == (0, "") and rows[0] == ["TOKENS", "CHARACTERS", "PER", "TOKEN", "FILE"]
-        assert rows[1] == [f"{n:,}", f"{len(POEM):,}", f"{len(POEM) / n:.2f}", "poem.txt"]
-        assert rows[3] == ["0", "0", "0.00", "empty.txt"] and rows[4][0] == f"{n + m:,}"
-        assert call("count", "-t", "poem.model", stdin="The rain")[1].splitlines()[1].split() == [
-            str(m), "8", f"{8 / m:.2f}", "-"]
+def ours(*args, stdin=""): return call(*args, "-t", "poem.model", stdin=stdin)
 
-# %% ../book/09_tokenizer/own_tokens.ipynb #503bce4e
-def test_special_tokens_are_text_unless_somebody_asks():
-    with desk(poem=POEM):
-        poem_table("--special", "<|end|>", "--special", "<|end|>now")
-        ids = call("encode", "-t", "poem.model", stdin="a<|end|>now")[1].split()
-        assert len(ids) > 5 and not {"300", "301"} & {*ids}
-        assert call("encode", "-t", "poem.model", "--special", stdin="a<|end|>now")[1] == "97 301\n"
-        assert call("decode", "-t", "poem.model", stdin="97 300") == (0, "a<|end|>", "")
-
-# %% ../book/09_tokenizer/own_tokens.ipynb #3284a8bd
-def test_a_text_of_four_times_the_length_needs_no_more_memory():
-    import tracemalloc
-    from zth.tokenizer.own_tokens import ids_of
-    with tabled(): tok = open_table("poem.model")
-    peaks = {}
-    for n in (20, 20, 80):  # the first one fills what is kept anyway
-        tracemalloc.start()
-        got = sum(1 for _ in ids_of((POEM for _ in range(n)), tok))
-        peaks[n] = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-        assert got == n * len(tok.encode_ordinary(POEM))
-    assert peaks[80] < 1.3 * peaks[20], peaks
-
-# %% ../book/09_tokenizer/own_tokens.ipynb #afb7d089
-def test_ids_come_before_the_text_has_ended():
-    with tabled():
-        run = [sys.executable, "-c", "from zth.cli import main; main()", "tokens", "encode",
-               "-t", "poem.model"]
-        with subprocess.Popen(run, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as going:
-            going.stdin.write(POEM.encode() * 20)
-            going.stdin.flush()
-            first = going.stdout.read(100)  # standard input is still open
-            going.stdin.close()
-            rest = going.stdout.read()
-        ids = open_table("poem.model").encode_ordinary(POEM * 20)
-        assert [*map(int, (first + rest).split())] == ids
-
-# %% ../book/09_tokenizer/own_tokens.ipynb #922a8576
-def test_show_colours_every_token():
-    import re
-    with tabled():
-        tok = open_table("poem.model")
-        status, out, err = call("show", "poem.txt", "-t", "poem.model")
-        plain = re.sub(r"\x1b\[[\d;]*m", "", out)
-        assert (status, err) == (0, "") and plain.replace("↵", "") == POEM + "\n"
-        ids = tok.encode_ordinary("The rain")
-        out = call("show", "-t", "poem.model", "--ids", stdin="The rain")[1]
-        said = re.sub(r"\x1b\[[\d;]*m", "", out)
-        assert said.split() == ["The", "rain", *map(str, ids)]
-
-# %% ../book/09_tokenizer/own_tokens.ipynb #1cf42aca
-def test_show_writes_a_page_and_does_not_replace_one():
-    with tabled(tag="<b>rain</b>"):
-        for name in ("poem", "tag"):
-            assert call("show", f"{name}.txt", "-t", "poem.model", "--out", f"{name}.html") == (
-                0, f"the page is in {name}.html\n", "")
-        page = Path("poem.html").read_text("utf-8")
-        assert page.count("<span") == len(open_table("poem.model").encode_ordinary(POEM))
-        assert "http" not in page and "<b>" not in Path("tag.html").read_text("utf-8")
-        again = call("show", "tag.txt", "-t", "poem.model", "--out", "poem.html")
-        assert "--out poem.html is there already: --force replaces it" in complaint(again)
-        assert Path("poem.html").read_text("utf-8") == page
-        assert call("show", "tag.txt", "-t", "poem.model", "--out", "poem.html", "--force")[0] == 0
-
-# %% ../book/09_tokenizer/own_tokens.ipynb #fe0dde05
-def test_decode_undoes_encode():
-    with tabled(odd="naïve\r\n안녕 \n\n  👋"):
-        for name in ("poem.txt", "odd.txt"):
-            ids = call("encode", name, "-t", "poem.model")[1]
-            text = Path(name).read_bytes().decode()
-            for typed in (ids, ids.replace(" ", ", "), f"[{ids.strip().replace(' ', ',')}]"):
-                assert call("decode", "-t", "poem.model", stdin=typed) == (0, text, "")
-        assert call("decode", "-t", "poem.model", stdin="128 97")[1] == "\ufffda"
-        assert call("decode", "-t", "poem.model", stdin="") == (0, "", "")
-
-# %% ../book/09_tokenizer/own_tokens.ipynb #08565be9
-def test_what_is_no_id_is_named():
-    with tabled(ids="97 98 999"):
-        status, out, err = call("decode", "ids.txt", "-t", "poem.model")
-        assert (status, out) == (1, "ab") and err == (
-            "zth: ids.txt: there is no token 999; the largest is 299\n")
-        for typed, said in {"97 x": "'x' is no id", "-1": "there is no token -1", "1.5": "'1.5'",
-                            "１": "is no id", "9" * 5000: "is no id", "9" * 30: "token 999"}.items():
-            status, out, err = call("decode", "-t", "poem.model", stdin=typed)
-            assert status == 1 and said in err and err.count("\n") == 1, (typed, err)
-
-# %% ../book/09_tokenizer/own_tokens.ipynb #7998a3eb
-def test_training_learns_what_the_class_learns():
-    with desk(poem=POEM, more=POEM.upper()):
-        assert poem_table()[1] == "44 merges in poem.model\n"
-        tok = open_table("poem.model")
-        assert len(tok.merges) == 44 and tok.decode(tok.encode_ordinary(POEM)) == POEM
-        more = call("train", "poem.txt", "more.txt", "--vocab-size", 300, "-o", "both.model", "-q")
-        assert more == (0, "", "")
-        both, upper = open_table("both.model"), POEM.upper()
-        assert len(both.encode_ordinary(upper)) < len(tok.encode_ordinary(upper))
-
-# %% ../book/09_tokenizer/own_tokens.ipynb #c7545aee
-def test_a_pattern_is_a_name_or_an_expression():
-    with desk(poem=POEM):
-        for name in ("gpt2", "gpt4", "o200k", r"\S+|\s+"):
-            poem_table("--pattern", name, "--force")
-            tok = open_table("poem.model")
-            assert tok.decode(tok.encode_ordinary(POEM)) == POEM
-        assert tok.pattern == r"\S+|\s+"
-        wrong = call("train", "poem.txt", "--vocab-size", 300, "--pattern", "(", "-o", "x.model")
-        said = complaint(wrong, 2)
-        assert "none of gpt2, gpt4, o200k, and no regular expression" in said
+# %% ../book/09_tokenizer/own_tokens.ipynb #f279b8f7
+def test_an_interrupt_leaves_every_file_as_it_was():
+    with tabled() as at, mock.patch("zth.tokenizer.corpus.train_files", side_effect=KeyboardInterrupt):
+        before = {p.name: p.read_bytes() for p in at.iterdir()}
+        again = call("train", "poem.txt", "--vocab-size", 280, "-o", "poem.model", "--force")
+        assert again == (130, "", "zth: stopped; poem.model is not written\n")
+        assert {p.name: p.read_bytes() for p in at.iterdir()} == before
 
 # %% ../book/09_tokenizer/own_tokens.ipynb #2b5a18c0
 def test_a_vocabulary_that_the_text_cannot_fill_is_kept_and_said():
     with desk(two="ab ab"):
         status, out, err = call("train", "two.txt", "--vocab-size", 1000, "-o", "two.model")
-        assert (status, err) == (0, "") and out.splitlines()[0] == (
-            "the text has no more pairs: a vocabulary of 258, not 1,000"), out
+        assert (status, err, out.splitlines()[0]) == (
+            0, "", "the text has no more pairs: a vocabulary of 258, not 1,000")
         assert call("encode", "-t", "two.model", stdin="ab ab")[1].split() == ["256", "257"]
 
 # %% ../book/09_tokenizer/own_tokens.ipynb #1fba7e7e
 def test_a_table_that_is_there_is_kept():
     with tabled():
         before = Path("poem.model").read_bytes()
-        again = call("train", "poem.txt", "--vocab-size", 280, "-o", "poem.model")
-        assert complaint(again) == "zth: --out poem.model is there already: --force replaces it\n"
-        assert Path("poem.model").read_bytes() == before
-        poem_table("--force", size=280)
-        assert Path("poem.model").read_bytes() != before
+        there = "zth: --out poem.model is there already: --force replaces it\n"
+        assert train("-q", out="poem.model") == (1, "", there)
+        assert Path("poem.model").read_bytes() == before and train("--force", out="poem.model")[0] == 0
 
-# %% ../book/09_tokenizer/own_tokens.ipynb #3720b51f
-def test_a_folder_is_its_files_and_a_checkpoint_keeps_the_counts():
+# %% ../book/09_tokenizer/own_tokens.ipynb #423291df
+def test_a_file_beside_the_table_is_kept_as_well():
     with desk(poem=POEM):
-        Path("texts").mkdir()
-        for name in "ab": Path("texts", name).write_text(POEM, "utf-8")
-        more = "--vocab-size", 290, "-q", "--checkpoint", "counts"
-        for out in ("one.model", "two.model"):
-            assert call("train", "texts", *more, "-o", out) == (0, "", "")
-        assert Path("one.model").read_bytes() == Path("two.model").read_bytes()
-        said = complaint(call("train", "poem.txt", *more, "-o", "three.model"))
-        assert "counts is of another corpus" in said and Path("counts").exists()
+        Path("notes.vocab").write_text("words to learn")
+        said = "--out notes.model: notes.vocab is there already: --force replaces it"
+        assert train(out="notes.model") == (1, "", f"zth: {said}\n")
+        assert Path("notes.vocab").read_text() == "words to learn" and not Path("notes.model").exists()
 
-# %% ../book/09_tokenizer/own_tokens.ipynb #f279b8f7
-def test_an_interrupt_leaves_every_file_as_it_was():
-    with tabled(), mock.patch("zth.tokenizer.corpus.train_files", side_effect=KeyboardInterrupt):
-        before = Path("poem.model").read_bytes()
-        status, out, err = call("train", "poem.txt", "--vocab-size", 280, "-o", "poem.model", "--force")
-        assert (status, out) == (130, "") and err == "zth: stopped; poem.model is not written\n"
-        assert Path("poem.model").read_bytes() == before
+# %% ../book/09_tokenizer/own_tokens.ipynb #c4136cb1
+def test_what_is_not_utf8_is_refused_with_its_place():
+    for size in (1, 3, 4, 1 << 16):
+        for data, at in ((b"Zo\xeb!", 2), ("안".encode() + b"\x80", 3), ("ab안".encode()[:-1], 2)):
+            with mock.patch.object(own_tokens, "BLOCK", size), pytest.raises(CommandError) as e:
+                list(own_tokens.text_blocks(io.BytesIO(data), "x.txt"))
+            assert str(e.value) == f"x.txt is not a text file in UTF-8 (byte {at})", (size, data)
 
-# %% ../book/09_tokenizer/own_tokens.ipynb #2761c0cd
-WRONG = {
-    ("count", "gone.txt"): (1, "gone.txt: there is no such file"),
-    ("count", "."): (1, ". is a folder, not a file"),
-    ("count", "latin.txt"): (1, "latin.txt is not a text file in UTF-8 (byte 2)"),
-    ("encode", "latin.txt"): (1, "latin.txt is not a text file in UTF-8 (byte 2)"),
-    ("show", "wide.txt"): (1, "wide.txt looks like UTF-16 or UTF-32: save it as UTF-8"),
-    ("encode", "poem.txt", "-t", "gpt5"): (1, "gpt5 is neither a file nor one of the tables"),
-    ("encode", "poem.txt", "-t", "poem.txt"): (1, "poem.txt"),
-    ("encode", "poem.txt", "-t", "."): (1, ". is a folder, not a table"),
-    ("decode", "poem.txt"): (1, "poem.txt: 'The' is no id"),
-    ("encode", "--tabel", "gpt2"): (2, "No such option"),
-    ("show", "poem.txt", "--out", "no/p.html"): (1, "no/p.html: there is no folder no"),
-    ("show", "poem.txt", "--out", "."): (1, "--out . is a folder; name a file in it"),
-}
+# %% ../book/09_tokenizer/own_tokens.ipynb #721a3778
+def test_a_text_is_the_same_in_blocks_of_any_size():
+    text = "naïve 안녕\r\n👋🏽 \ufeff\u2028end"
+    for size in (1, 2, 3, 5, 7, 1 << 16):
+        with mock.patch.object(own_tokens, "BLOCK", size):
+            for code in ("utf-8", "utf-8-sig"):
+                assert "".join(own_tokens.text_blocks(io.BytesIO(text.encode(code)), "x")) == text
 
-# %% ../book/09_tokenizer/own_tokens.ipynb #6749d62c
-WRONG |= {
-    ("train", "poem.txt"): (2, "Missing option '--vocab-size'"),
-    ("train", "--vocab-size", "300"): (2, "Missing argument"),
-    ("train", "poem.txt", "--vocab-size", "255"): (2, "'--vocab-size'"),
-    ("train", "poem.txt", "--vocab-size", "300", "-o", "a.txt"): (2, "ends in none of .model,"),
-    ("train", "poem.txt", "--vocab-size", "300", "-o", "no/a.model"): (1, "there is no folder no"),
-    ("train", "gone.txt", "--vocab-size", "300", "-o", "a.model"): (1, "gone.txt does not exist"),
-    ("train", "latin.txt", "--vocab-size", "300", "-o", "a.model"): (1, "in UTF-8 (byte 2)"),
-    ("train", "wide.txt", "--vocab-size", "300", "-o", "a.model"): (1, "looks like UTF-16"),
-}
+# %% ../book/09_tokenizer/own_tokens.ipynb #919911eb
+def test_a_byte_order_mark_is_no_part_of_the_text():
+    with tabled(mark="\ufeffThe rain"):
+        assert ours("encode", "mark.txt") == ours("encode", stdin="The rain")
+        assert ours("count", "mark.txt")[1].splitlines()[1].split()[1] == "8"
 
-# %% ../book/09_tokenizer/own_tokens.ipynb #3cd09cf1
-@contextmanager
-def trouble():
-    "A desk with a table and with files that are wrong in several ways."
-    with tabled() as at:
-        Path("latin.txt").write_bytes("Zoë\n".encode("latin-1"))
-        Path("wide.txt").write_text("Zoë and others\n", "utf-16-le")
-        yield at
+# %% ../book/09_tokenizer/own_tokens.ipynb #f0b638c2
+def test_wide_texts_are_refused_and_a_few_zeros_are_not():
+    for code in ("utf-16", "utf-16-le", "utf-32"):
+        with pytest.raises(CommandError, match="looks like UTF-16 or UTF-32"):
+            list(own_tokens.text_blocks(io.BytesIO("Zoë and others".encode(code)), "x.txt"))
+    assert [*own_tokens.text_blocks(io.BytesIO(b"ab\0cd\0\0"), "x.txt")] == ["ab\0cd\0\0"]
 
-def tried(args):
-    "A call that goes wrong, with our own table where no other is named."
-    ours = args[0] != "train" and "-t" not in args and "--tabel" not in args
-    return call(*args, *(["-t", "poem.model"] if ours else []))
+# %% ../book/09_tokenizer/own_tokens.ipynb #a7f60c6d
+def test_a_program_without_standard_input_is_told_so():
+    with mock.patch.object(sys, "stdin", None):
+        with pytest.raises(CommandError, match="^standard input is closed$"):
+            own_tokens.open_text("-").__enter__()
 
-# %% ../book/09_tokenizer/own_tokens.ipynb #34970f17
-def test_every_mistake_is_answered_in_one_line():
-    with trouble() as at:
-        before = {p.name: p.read_bytes() for p in at.iterdir()}
-        for args, (status, said) in WRONG.items():
-            err = complaint(tried(args), status)
-            assert said in err and err.startswith("zth"), (args, err)
-        assert {p.name: p.read_bytes() for p in at.iterdir()} == before
+# %% ../book/09_tokenizer/own_tokens.ipynb #c16b25c4
+def test_encode_prints_the_ids_of_a_file_and_of_standard_input():
+    odd = "naïve\r\n안녕 \n\n  "
+    with tabled(odd=odd):
+        ids = " ".join(map(str, open_table("poem.model").encode_ordinary(odd)))
+        for args, stdin in ((("encode", "odd.txt"), ""), (("encode",), odd), (("encode", "-"), odd)):
+            assert ours(*args, stdin=stdin) == (0, ids + "\n", "")
 
-# %% ../book/09_tokenizer/own_tokens.ipynb #ebfa9c4b
-def program(*args, **how):
-    "Start `zth tokens` as a program."
-    code = ("import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
-            "from zth.cli import main; main()")
-    how = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **how}
-    env = {**os.environ, **how.pop("env", {})}
-    return subprocess.Popen([sys.executable, "-c", code, "tokens", *args], env=env, **how)
-
-# %% ../book/09_tokenizer/own_tokens.ipynb #6eff85cd
-def test_a_closed_pipe_is_quiet_and_a_full_disk_is_said():
-    with tabled(long=POEM * 300):
-        going = program("encode", "long.txt", "-t", "poem.model")
-        going.stdout.read(10), going.stdout.close()
-        assert going.stderr.read() == b"" and going.wait(60) == 1
-        if Path("/dev/full").exists():
-            for command in ("encode", "count", "show"):
-                with open("/dev/full", "w") as full:
-                    going = program(command, "poem.txt", "-t", "poem.model", stdout=full)
-                    err = going.communicate(timeout=60)[1]
-                assert going.returncode == 1
-                assert err == b"zth: standard output: No space left on device\n"
-
-# %% ../book/09_tokenizer/own_tokens.ipynb #697469dd
-def test_a_full_disk_under_the_result_is_one_line():
+# %% ../book/09_tokenizer/own_tokens.ipynb #9300135a
+def test_count_prints_no_file_name_that_could_move_the_cursor():
     with tabled():
-        full = OSError(28, "No space left on device")
-        with mock.patch("zth.tokenizer.own_tokens.replacing", side_effect=full):
-            page = complaint(call("show", "poem.txt", "-t", "poem.model", "--out", "p.html"))
-            model = complaint(call("train", "poem.txt", "--vocab-size", 270, "-o", "m.model"))
-        assert page == "zth: --out p.html: No space left on device\n"
-        assert model == "zth: --out m.model: No space left on device\n"
-        assert not Path("p.html").exists() and not Path("m.model").exists()
+        os.rename("poem.txt", "a\n\x1b[31m.txt")
+        status, out, err = ours("count", "a\n\x1b[31m.txt")
+        assert status == 0 and r"a\u000a\u001b[31m.txt" in out and "\x1b" not in out
 
-# %% ../book/09_tokenizer/own_tokens.ipynb #82611eea
-def test_an_interrupt_ends_it_and_other_encodings_are_served():
-    with tabled():
-        going = program("encode", "-t", "poem.model")
-        going.stdin.write(POEM.encode() * 20), going.stdin.flush()
-        going.stdout.read(10)  # it is at work, and waits for more
-        going.send_signal(signal.SIGTERM if os.name == "posix" else signal.SIGINT)
-        assert b"zth: stopped" in going.communicate(timeout=60)[1] and going.returncode == 130
-        ids = " ".join(map(str, "Zoë 안".encode()))
-        for code, text in {"ascii": "Zo? ?", "latin-1": "Zoë ?", "utf-8": "Zoë 안"}.items():
-            going = program("decode", "-t", "poem.model", env={"PYTHONIOENCODING": code})
-            assert going.communicate(ids.encode(), timeout=60) == (text.encode(code), b"")
+# %% ../book/09_tokenizer/own_tokens.ipynb #503bce4e
+def test_special_tokens_are_text_unless_somebody_asks():
+    with desk(poem=POEM):
+        train("--special", "<|end|>", "--special", "<|end|>now", out="poem.model")
+        typed = ours("encode", stdin="a<|end|>now")[1].split()
+        assert len(typed) > 5 and not {"300", "301"} & {*typed}
+        assert ours("encode", "--special", stdin="a<|end|>now")[1] == "97 301\n"
 
-# %% ../book/09_tokenizer/own_tokens.ipynb #8c1ec1c6
-def test_the_command_loads_nothing_heavy():
-    code = """import atexit, sys; from zth.cli import main
-atexit.register(lambda: print(*sys.modules)); main()"""
+# %% ../book/09_tokenizer/own_tokens.ipynb #5428d6bb
+def test_a_table_that_leaves_out_a_part_of_a_text_is_told_in_one_line():
+    with desk(poem=POEM, more="a"):
+        Path("poem.model").write_text("minbpe v1\n\\w+\n0\n97 98\n")
+        for command in ("encode", "count", "show"):
+            status, out, err = ours(command, "poem.txt")
+            assert status == 1 and err.startswith("zth: poem.model: ") and err.count("\n") == 1
+
+# %% ../book/09_tokenizer/own_tokens.ipynb #c0b61c0f
+def test_a_page_of_tokens_is_gathered_without_copies():
+    class Whole(list):
+        def __radd__(self, other): raise AssertionError("copies all that came before")
+    with desk(), mock.patch.object(own_tokens, "echo"):
+        own_tokens._write_page(Path("p.html"), [(Whole([b"a"]), Whole([97]))] * 2, "aa")
+        assert Path("p.html").read_text("utf-8").count("<span") == 2
+
+# %% ../book/09_tokenizer/own_tokens.ipynb #922a8576
+def test_show_colours_every_token():
     with tabled():
-        run = [sys.executable, "-c", code, "tokens", "count", "poem.txt", "-t", "poem.model"]
-        done = subprocess.run(run, text=True, capture_output=True, timeout=120)
-    loaded = done.stdout.splitlines()[-1].split()
-    assert done.returncode == 0 and "zth.tokenizer.own_tokens" in loaded, done.stderr
-    assert not {"torch", "numpy", "matplotlib", "tiktoken", "numba", "zth.gpt"} & {*loaded}
+        def plain(out): return re.sub(r"\x1b\[[\d;]*m", "", out)
+        assert plain(ours("show", "poem.txt")[1]).replace("↵", "") == POEM + "\n"
+        ids = map(str, open_table("poem.model").encode_ordinary("The rain"))
+        assert plain(ours("show", "--ids", stdin="The rain")[1]).split() == ["The", "rain", *ids]
+
+# %% ../book/09_tokenizer/own_tokens.ipynb #08565be9
+def test_what_is_no_id_is_named():
+    for typed, said in {"97 x": "'x' is no", "-1": "there is no token -1", "1.5": "'1.5' is no id",
+                        "9" * 5000: "9'... is no", "--5": "'--5' is no id", "9" * 30: "token 999",
+                        "9" * 5000 + " ": "9'... is no id", "１": "is no id"}.items():
+        with pytest.raises(CommandError) as e:
+            [*own_tokens.ids_in([typed], mock.Mock(vocab=range(300)), "x")]
+        assert said in str(e.value) and len(str(e.value)) < 99, e.value
+
+# %% ../book/09_tokenizer/own_tokens.ipynb #fe0dde05
+def test_decode_undoes_encode():
+    with tabled(odd="naïve\r\n안녕 \n\n  👋"):
+        for name in ("poem.txt", "odd.txt"):
+            ids, text = call("encode", name, "-t", "poem.model")[1], Path(name).read_bytes().decode()
+            for typed in (ids, ids.replace(" ", ", "), f"[{ids.strip().replace(' ', ',')}]"):
+                assert call("decode", "-t", "poem.model", stdin=typed) == (0, text, "")
+
+# %% ../book/09_tokenizer/own_tokens.ipynb #9ca101c7
+def test_what_could_not_end_well_is_refused_before_the_training():
+    with tabled(), mock.patch("zth.tokenizer.corpus.train_files", side_effect=AssertionError):
+        for options, said in {("--special", ""): "--special: a special", ("--special", "\udcff"):
+                "--special:", ("--checkpoint", "no/c"): "--checkpoint no/c: No such file",
+                ("--checkpoint", "new.model"): "are one file", ("--pattern", ".+"): "leaves"}.items():
+            status, out, err = train(*options)
+            assert status and said in err and err.count("\n") == 1, (options, err)
+
+# %% ../book/09_tokenizer/own_tokens.ipynb #0ccd2f3d
+def test_a_pattern_that_the_file_does_not_hold_is_said():
+    with desk(poem=POEM):
+        assert train("--pattern", "gpt2", out="a.tiktoken")[1].splitlines()[1] == (
+            "it does not hold its pattern: use it with --pattern 'gpt2'")
+        assert train(out="b.tiktoken")[1] == "44 merges in b.tiktoken\n"
+
+# %% ../book/09_tokenizer/own_tokens.ipynb #7998a3eb
+def test_training_learns_what_the_class_learns():
+    with tabled(more=POEM.upper()):
+        tok, upper = open_table("poem.model"), POEM.upper()
+        assert len(tok.merges) == 44 and tok.decode(tok.encode_ordinary(POEM)) == POEM
+        assert call("train", "poem.txt", "more.txt", "--vocab-size", 300, "-qo", "b.model")[1] == ""
+        assert len(open_table("b.model").encode_ordinary(upper)) < len(tok.encode_ordinary(upper))
+
+# %% ../book/09_tokenizer/own_tokens.ipynb #f6daf271
+def test_a_text_from_standard_input_trains_as_its_file_does():
+    with tabled():
+        more = "train", "-", "--vocab-size", 300, "-o"
+        assert call(*more, "b.model", stdin=POEM) == (0, "44 merges in b.model\n", "")
+        assert Path("b.model").read_bytes() == Path("poem.model").read_bytes()
+        assert "standard input" in call(*more, "c.model", stdin=b"\xff")[2]

@@ -112,7 +112,7 @@ def test_the_library_itself_agrees_where_it_is_installed():
                                         minloglevel=2, num_threads=1, **LLAMA)
         sp_ = spm_.SentencePieceProcessor(model_proto=out_.getvalue())
         assert [sp_.id_to_piece(i) for i in range(450)] == trained().pieces
-        rng_, chars_ = random.Random(5), sorted({*TOY}) + list("  안é")
+        rng_, chars_ = random.Random(5), sorted({*TOY}) + list("  안é\0")
         for _ in range(1000):
             text_ = "".join(rng_.choice(chars_) for _ in range(rng_.randint(0, 30)))
             assert sp_.encode(text_) == trained().encode(text_), text_
@@ -121,3 +121,16 @@ def test_the_library_itself_agrees_where_it_is_installed():
 def test_the_gaps_are_as_described():
     assert trained().decode(trained().encode("a▁b")) == "a b"
     assert trained().decode([3 + 0xE3, 3 + 0x81]) == "�"  # the library: two
+
+# %% ../book/09_tokenizer/sentencepiece.ipynb #45773ce1
+def test_a_nul_is_spelled_by_its_byte():
+    ids_ = trained().encode("a\x00b")
+    assert 0 not in ids_ and 3 in ids_ and trained().decode(ids_) == "a\x00b"
+    for code_ in range(256): assert trained().decode(trained().encode(chr(code_))) == chr(code_)
+
+# %% ../book/09_tokenizer/sentencepiece.ipynb #3f049ec4
+def test_ids_that_do_not_exist_are_refused():
+    for wrong_ in (-1, 450, 10**6):
+        with pytest.raises(ValueError, match=f"{wrong_} is not an id of this tokenizer"):
+            trained().decode([5, wrong_])
+    with pytest.raises(ValueError, match="call train first"): CodePointTokenizer().encode("a")

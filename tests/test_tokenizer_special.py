@@ -46,6 +46,36 @@ def test_a_loaded_tokenizer_splits_with_its_own_pattern():
         assert loaded_.encode(text_, "all") == saved_.encode(text_, "all")
     assert loaded_.inverse_special_tokens == {300: "<|end|>", 301: "<| two words |>"}
 
+# %% ../book/09_tokenizer/special.ipynb #c519d2a0
+def test_a_file_with_a_pattern_that_does_not_compile_is_refused():
+    import os
+    import tempfile
+    from zth.tokenizer.basic import BasicTokenizer
+    with tempfile.TemporaryDirectory() as folder_:
+        path_, tok_a_ = os.path.join(folder_, "t.model"), tok_()
+        before_ = tok_a_.pattern, tok_a_.merges, tok_a_.special_tokens
+        for pattern_ in ("(((", "[a", "*"):
+            with open(path_, "w") as f_: f_.write(f"minbpe v1\n{pattern_}\n0\n97 98\n")
+            with pytest.raises(ValueError, match="t.model: cannot use the pattern ") as e_:
+                tok_a_.load(path_)
+            assert "\n" not in str(e_.value) and pattern_ in str(e_.value)
+            assert (tok_a_.pattern, tok_a_.merges, tok_a_.special_tokens) == before_
+        with open(path_, "w") as f_: f_.write("minbpe v1\n[\\s\\S]+\n1\n<|x|> 97\n97 98\n")
+        with pytest.raises(ValueError, match="the id 97 is that of b'a'"): tok_a_.load(path_)
+
+# %% ../book/09_tokenizer/special.ipynb #f4262b6c
+def test_a_basic_tokenizers_file_is_read_as_one_that_does_not_split():
+    import os
+    import tempfile
+    from zth.tokenizer.basic import BasicTokenizer
+    with tempfile.TemporaryDirectory() as folder_:
+        basic_, whole_ = BasicTokenizer(), RegexTokenizer()
+        basic_.train("the end, the end. the end!", 280)
+        basic_.save(os.path.join(folder_, "b"))
+        whole_.load(os.path.join(folder_, "b.model"))
+    for text_ in ("", "the end, the end\n the end", "안녕 the"):
+        assert whole_.encode(text_) == basic_.encode(text_)
+
 # %% ../book/09_tokenizer/special.ipynb #a6489f1f
 def test_the_modes_are_those_of_tiktoken():
     import tiktoken
@@ -76,10 +106,10 @@ def test_what_encode_and_decode_refuse():
     for wrong_ in ("ALL", "", "<|endoftext|>"):  # one name is not a set of names
         with pytest.raises(ValueError, match='allowed_special is "all", "none"'):
             ours_.encode("a", wrong_)
-    with pytest.raises(ValueError, match=r"'<\|nope\|>' is no special token here"):
+    with pytest.raises(ValueError, match=r"'<\|nope\|>' is not a special token here"):
         ours_.encode("a", {"<|nope|>"})
     for id_ in (-1, 290, 303, 10**9):
-        with pytest.raises(ValueError, match=f"{id_} is no id of this vocabulary"):
+        with pytest.raises(ValueError, match=f"{id_} is not an id of this vocabulary"):
             ours_.decode([104, id_])
     for use_ in (ours_.encode, ours_.encode_ordinary, lambda t: ours_.train(t, 260)):
         with pytest.raises(ValueError, match="position 1: surrogates not allowed"): use_("a\ud800")

@@ -9,11 +9,10 @@ from zth.tokenizer.split import *
 import random
 import re
 import sys
-import unicodedata
 from unittest import mock
 import pytest
 from zth.tokenizer.split import GPT2_SPLIT_PATTERN, GPT4_SPLIT_PATTERN, O200K_SPLIT_PATTERN
-from zth.tokenizer.split import StandardSplit, compile_split, translate_pattern, utf8
+from zth.tokenizer.split import compile_split
 
 ALL = GPT2_SPLIT_PATTERN, GPT4_SPLIT_PATTERN, O200K_SPLIT_PATTERN
 PIECES = [*"aZ1 \n\r\t'.,!_/", "  ", "\r\n", "'s", "'LL", "’s", "é", "e\u0301", "ǅ", "ʰ",
@@ -24,6 +23,19 @@ def texts_(n, most=14, seed=1):
     "Random texts of characters that every Unicode of this century knows."
     rng = random.Random(seed)
     return ["".join(rng.choices(PIECES, k=rng.randint(0, most))) for _ in range(n)]
+
+# %% ../book/09_tokenizer/split.ipynb #a5888d80
+def test_the_first_engine_that_is_installed_compiles():
+    import regex
+    from zth.tokenizer import split as module_
+    assert type(compile_split(GPT2_SPLIT_PATTERN)) is regex.Pattern
+    assert compile_split(GPT2_SPLIT_PATTERN) is compile_split(GPT2_SPLIT_PATTERN)
+    with mock.patch.dict(sys.modules, {"regex": None}):
+        with mock.patch.object(module_, "ENGINES", [module_.with_regex, str.upper]):
+            assert module_.compile_split.__wrapped__("a+") == "A+"
+        with mock.patch.object(module_, "ENGINES", [module_.with_regex]):
+            with pytest.raises(ImportError, match="regex is not installed"):
+                module_.compile_split.__wrapped__("a+")
 
 # %% ../book/09_tokenizer/split.ipynb #686104e9
 def test_every_character_belongs_to_one_chunk():
@@ -60,65 +72,3 @@ def test_our_constants_split_as_tiktoken_does():
         for text_ in some_:
             want_ = [enc_.decode([i]) for i in enc_.encode_ordinary(text_)]
             assert compile_split(pattern_).findall(text_) == want_, text_
-
-# %% ../book/09_tokenizer/split.ipynb #82c9f395
-def test_quantifiers_belong_to_what_is_before_them():
-    once_ = {"a++": "(?=(?P<_1>a+))(?P=_1)", "(?:ab)?+c": "(?=(?P<_1>(?:ab)?))(?P=_1)c",
-             "xy*+": "x(?=(?P<_1>y*))(?P=_1)", "(?>a|b)": "(?=(?P<_1>(?:a|b)))(?P=_1)",
-             "a+?b{2,3}": "a+?b{2,3}", r"\++": r"\++", "[+]+": "[+]+", "a|b+": "a|b+",
-             "(?i:'s)$": "(?i:'s)$", "(?<=a)b(?!c)": "(?<=a)b(?!c)",
-             "((a+)b++)": "((a+)(?=(?P<_1>b+))(?P=_1))"}
-    for pattern_, want_ in once_.items():
-        assert translate_pattern(pattern_) == want_, pattern_
-    atomic_ = StandardSplit("(?>a+b|a)c|.")  # ordinary: a+b fails on aac, a then gives "ac"
-    import regex
-    for text_ in ("aac", "aabc", "ac", "abac"):
-        assert atomic_.findall(text_) == regex.findall("(?>a+b|a)c|.", text_)
-
-# %% ../book/09_tokenizer/split.ipynb #204e60e3
-def test_what_cannot_be_translated_is_refused():
-    for bad_ in (r"\w+", r"\bx", r"(a)\1", "[[:alpha:]]", r"[\w]"):
-        with pytest.raises(ValueError, match="needs regex"): translate_pattern(bad_)
-    with pytest.raises(ValueError, match="no category 'Han'"): translate_pattern(r"\p{Han}")
-    for wrong_ in ("(a", "a)", "+", "[a"):
-        with pytest.raises(re.error): StandardSplit(wrong_)
-
-# %% ../book/09_tokenizer/split.ipynb #f8a85140
-def test_without_regex_the_standard_library_is_used():
-    with mock.patch.dict(sys.modules, {"regex": None}):
-        split_ = compile_split.__wrapped__(GPT4_SPLIT_PATTERN)
-    assert type(split_) is StandardSplit and split_.pattern == GPT4_SPLIT_PATTERN
-    assert split_.findall("HOW'S 1234") == ["HOW", "'S", " ", "123", "4"]
-    assert split_.findall("") == []
-
-# %% ../book/09_tokenizer/split.ipynb #c7c435ec
-def test_both_engines_make_the_same_chunks():
-    import regex
-    for pattern_ in ALL:
-        ours_, theirs_ = StandardSplit(pattern_), regex.compile(pattern_)
-        for text_ in texts_(2000, seed=2):
-            assert ours_.findall(text_) == theirs_.findall(text_), text_
-
-# %% ../book/09_tokenizer/split.ipynb #66a2cc45
-def test_the_classes_agree_on_every_code_point_that_both_know():
-    import regex
-    from zth.tokenizer import split as module_
-    all_ = "".join(map(chr, range(sys.maxunicode + 1)))
-    for name_ in ("s", "L", "N", "M", "Lu", "Ll", "Lt", "Lm", "Lo"):
-        theirs_ = set(regex.findall(r"\s" if name_ == "s" else rf"\p{{{name_}}}", all_))
-        ours_ = set(re.findall(f"[{module_._ranges(name_)}]", all_))
-        known_ = [c for c in theirs_ ^ ours_
-                  if unicodedata.category(c) != "Cn" and not regex.match(r"\p{Cn}", c)]
-        # a handful of letters changed their kind: neither upper nor lower case after all
-        assert not known_ or name_ in ("Ll", "Lo") and len(known_) < 10, (name_, known_)
-        assert len(ours_ & theirs_) > 20
-        if name_ not in "sL": continue
-        others_ = re.findall(f"[{module_._ranges(name_, False)}]", all_)
-        assert len(others_) == sys.maxunicode + 1 - len(ours_) and not ours_ & set(others_)
-
-# %% ../book/09_tokenizer/split.ipynb #a41caba3
-def test_half_a_surrogate_pair_is_refused():
-    assert utf8("aé🙂") == "aé🙂".encode() and utf8("") == b""
-    for half_ in ("\ud800", "a\udfffb", "\ud83d\ude09"):  # two halves are no whole here
-        with pytest.raises(ValueError, match="surrogates not allowed: half of a pair"):
-            utf8(half_)

@@ -187,4 +187,4 @@ def test_a_character_comes_as_soon_as_it_is_whole():
     out_ = decode_stream(tok_, itertools.chain("a😀".encode(), itertools.repeat(0xE2)))
     assert [next(out_), next(out_), next(out_)] == ["a", "😀", "�"]
     assert list(decode_stream(tok_, [0xE2, 0x82])) == ["�"]
-    with pytest.raises(ValueError, match="9999 is no id"): list(decode_stream(tok_, [97, 9999]))
+    with pytest.raises(ValueError, match="9999 is not an id"): list(decode_stream(tok_, [97, 9999]))

@@ -8,7 +8,7 @@ from zth.tokenizer.text import *
 # %% ../book/09_tokenizer/text.ipynb #8a2a2dc7
 import random
 import pytest
-from zth.tokenizer.text import utf8_decode, utf8_encode
+from zth.tokenizer.text import utf8, utf8_decode, utf8_encode
 
 def outcome(f, *args):
     "What a function returns, or the kind and the text of its error."
@@ -22,7 +22,7 @@ def test_every_code_point_is_encoded_as_python_does():
     for i_ in (0xD800, 0xDABC, 0xDFFF):
         assert outcome(utf8_encode, i_) == outcome(chr(i_).encode)
     for i_ in (-1, 0x110000):
-        with pytest.raises(ValueError, match=f"{i_} is no code point"): utf8_encode(i_)
+        with pytest.raises(ValueError, match=f"{i_} is not a code point"): utf8_encode(i_)
 
 # %% ../book/09_tokenizer/text.ipynb #ca45694b
 def test_bytes_are_decoded_as_python_does_errors_included():
@@ -46,3 +46,10 @@ def test_damaged_texts_are_decoded_as_python_does():
         data_[rng_.randrange(len(data_))] = rng_.randrange(256)
         data_ = bytes(data_[:rng_.randrange(len(data_) + 1)])
         assert outcome(utf8_decode, data_) == outcome(expected_, data_)
+
+# %% ../book/09_tokenizer/text.ipynb #1b582085
+def test_half_a_surrogate_pair_is_refused():
+    assert utf8("aé🙂") == "aé🙂".encode() and utf8("") == b""
+    for half_ in ("\ud800", "a\udfffb", "\ud83d\ude09"):  # two halves are no whole here
+        with pytest.raises(ValueError, match="surrogates not allowed: half of a pair"):
+            utf8(half_)

@@ -77,6 +77,15 @@ def test_two_valid_encodings_join_where_one_pair_does():
                       for _ in range(2))
             assert is_valid(a_ + b_, tok_) == joins(a_[-1], b_[0], tok_)
 
+# %% ../book/09_tokenizer/theory.ipynb #477299fc
+def test_overlapping_pairs_are_merged_from_the_left():
+    aa_ = tokenizer_({(97, 97): 256})
+    for n_ in range(1, 40):
+        ids_ = aa_.encode("a" * n_)
+        assert ids_ == [256] * (n_ // 2) + [97] * (n_ % 2)
+        assert get_stats([97] * n_).get((97, 97), 0) == n_ - 1 >= n_ // 2 - 1
+    assert joins(256, 97, aa_) and not joins(97, 256, aa_)
+
 # %% ../book/09_tokenizer/theory.ipynb #45bbd214
 def test_one_ordered_pass_equals_the_search_for_the_lowest():
     rng_ = random.Random(87)
@@ -99,15 +108,6 @@ def test_appending_can_reduce_the_number_of_tokens():
     found_ = [shrinks_({p: 256, q: 257}) for p in itertools.product(letters_, repeat=2)
               for q in itertools.product([*letters_, 256], repeat=2) if p != q]
     assert min(filter(None, found_), key=len) in ("baa", "abb")
-
-# %% ../book/09_tokenizer/theory.ipynb #477299fc
-def test_overlapping_pairs_are_merged_from_the_left():
-    aa_ = tokenizer_({(97, 97): 256})
-    for n_ in range(1, 40):
-        ids_ = aa_.encode("a" * n_)
-        assert ids_ == [256] * (n_ // 2) + [97] * (n_ % 2)
-        assert get_stats([97] * n_).get((97, 97), 0) == n_ - 1 >= n_ // 2 - 1
-    assert joins(256, 97, aa_) and not joins(97, 256, aa_)
 
 # %% ../book/09_tokenizer/theory.ipynb #a7629c24
 def test_encoding_without_merges_finds_the_same_tokens():

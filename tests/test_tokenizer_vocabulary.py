@@ -27,6 +27,10 @@ def test_bits_per_byte_by_hand():
     assert math.isclose(bits_per_byte(2.0, 100, 400), 0.5 / math.log(2))
     with pytest.raises(ValueError, match="n_bytes must be at least 1, not 0"): bits_per_byte(1, 1, 0)
 
+# %% ../book/09_tokenizer/vocabulary.ipynb #ee0c579f
+def test_bits_per_byte_do_not_depend_on_the_cut():
+    assert bits_per_byte(1.5, 200, 400) == bits_per_byte(3.0, 100, 400)
+
 # %% ../book/09_tokenizer/vocabulary.ipynb #e533489d
 def test_text_loss_counts_each_token_once():
     model_, ids_ = small_model(), torch.randint(0, 7, (41,), generator=torch.Generator().manual_seed(2))

@@ -93,7 +93,9 @@ class Later(TyperCommand):
 # %% ../book/appendix/cli.ipynb #2dbd9cd8
 def _fail(message, status):
     "Say what is wrong, in one line, and leave."
-    echo(" ".join(str(message).split()), err=True)
+    said = " ".join(str(message).split())
+    # the name of a file may hold what colours a terminal or clears it
+    echo("".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in said), err=True)
     sys.exit(status)
 
 def _mistake(error):

@@ -8,7 +8,9 @@ until it draws them.
 
 from __future__ import annotations
 
+import base64
 import functools
+import io
 import re
 from pathlib import Path, PurePosixPath
 
@@ -117,8 +119,37 @@ def size_of(path: Path) -> tuple[int, int] | None:
     return tuple(round(float(n)) for n in re.split(r"[\s,]+", box[1].strip())[2:]) if box else None
 
 
+RASTER = re.compile(r'<image\b[^>]*?\bhref="data:image/(\w+);base64,([^"]*)"', re.DOTALL)
+
+
+@functools.cache
+def shows_light(path: Path) -> bool:
+    """Whether a drawing holds a photograph, or a picture like one, which must have no negative.
+
+    The dark theme turns all else over, maps of numbers included: their colours have hues, which are
+    kept, or a scale beside them, which is turned as well. A picture has greys and no scale, or is a
+    JPEG.
+    """
+    if path.suffix != ".svg":
+        return path.suffix in (".jpg", ".jpeg")
+    rasters = RASTER.findall(path.read_text(encoding="utf-8"))
+    if not rasters or any(kind in ("jpeg", "jpg") for kind, _ in rasters):
+        return bool(rasters)
+    from PIL import Image  # matplotlib needs it too
+
+    greys = False
+    for _, data in rasters:
+        with Image.open(io.BytesIO(base64.b64decode(data))) as image:
+            if max(image.size) > 8 * min(image.size):
+                return False
+            colours = image.convert("RGB").getcolors(1 << 24)
+        greys |= len(colours) > 16 and all(max(c) - min(c) < 4 for _, c in colours)
+    return greys
+
+
 def size_pictures(page: str, find) -> str:
-    "Gives each picture its size; all but the first of the article wait until they come near."
+    """Gives each picture its size, and photographs a class; all but the first of the article wait
+    until they come near."""
     start = page.find("<article")
     end = page.find("</article>")
     count = 0
@@ -132,6 +163,8 @@ def size_pictures(page: str, find) -> str:
         size = path and size_of(path)
         if size and not re.search(r"\s(width|height|style)=", tag):
             more += f' width="{size[0]}" height="{size[1]}"'
+        if path and "class=" not in tag and shows_light(path):
+            more += ' class="zth-photo"'
         if "loading=" not in tag and not (start < match.start() < end and count == 1):
             more += ' loading="lazy"'
         return f'<img{more} decoding="async"{tag[4:]}' if "decoding=" not in tag else tag
@@ -176,10 +209,26 @@ def mark_sections(page: str) -> str:
     return page
 
 
+TITLES = re.compile(
+    r'<h[1-4]\b.*?</h[1-4]>|<nav class="bd-links.*?</nav>|<p class="prev-next-title">.*?</p>',
+    re.DOTALL,
+)
+NAME = re.compile(r"\b[A-Z]+-\d\w*")
+
+
+def keep_names(page: str) -> str:
+    "A name such as GPT-4 is not broken at its hyphen in a title, where it would stand out."
+
+    def words(match: re.Match) -> str:
+        return NAME.sub(r'<span class="zth-whole">\g<0></span>', match[0])
+
+    return TITLES.sub(lambda match: re.sub(r"(?<=>)[^<>]+", words, match[0]), page)
+
+
 def lighten(page: str, root: str, find) -> str:
     "A page as it is saved. `root` leads to the top of the site, `find` to the file of a picture."
     page = HEAD.sub(lambda match: trim_head(match[0], page[match.end():], root), page, count=1)
-    page = mark_sections(size_pictures(page, find))
+    page = keep_names(mark_sections(size_pictures(page, find)))
     if 'id="pst-secondary-sidebar"' in page:  # its place is kept until it has arrived
         page = page.replace('<div class="bd-content">', '<div class="bd-content zth-beside">', 1)
     return page
@@ -208,8 +257,15 @@ def over_page(app: Sphinx, pagename: str, templatename: str, context: dict, doct
     return "light.html"
 
 
+def by_name(entry) -> tuple[bool, str]:
+    "The order of our styles: the look of the book, then the topics that may change it, by name."
+    name = entry if isinstance(entry, str) else entry[0]
+    return name != "custom.css", name
+
+
 def configure(app: Sphinx, config) -> None:
-    "MathJax comes in parts; only these are asked for."
+    "MathJax comes in parts; only these are asked for. Styles come in one order on every machine."
+    config.html_css_files = sorted(config.html_css_files, key=by_name)  # the folder has none
     config.mathjax_path = "mathjax/startup.js"
     config.mathjax3_config = {**(config.mathjax3_config or {}), "loader": {"load": MATHJAX}}
 

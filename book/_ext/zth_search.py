@@ -66,6 +66,7 @@ class Taker:
 
     def __init__(self, tree: nodes.document):
         self.entries: list[Entry] = []
+        self.folds = 0  # how many folds we are in
         self.walk(tree, Entry("section", "", ""))
 
     def new(self, *args) -> Entry:
@@ -96,8 +97,11 @@ class Taker:
             self.name(node, entry)
         elif is_exercise(node) and node.get("ids"):
             self.exercise(node, entry)
+        elif isinstance(node, nodes.raw):
+            self.folds += node.astext().count("<details") - node.astext().count("</details>")
         elif isinstance(node, nodes.literal_block):
-            if "output" not in classes:
+            # folded code draws, prepares or checks: nobody looks for it
+            if "output" not in classes and not self.folds:
                 entry.code += names_in(NOISE.sub("", node.astext()))
         elif isinstance(node, nodes.literal):  # a name that the prose talks about
             entry.text.append(node.astext())

@@ -1,5 +1,6 @@
-// A picture that is shown smaller than it was drawn can be enlarged: by a tap, a click or a key it opens
-// in a dialog at its natural size, in which no label is below 8 pixels.
+// A picture that is shown smaller than it was drawn can be enlarged: it opens in a dialog at its natural
+// size, in which no label is below 8 pixels. The button for it stands in the line of the caption, where it
+// covers nothing of the picture; a tap or a click on the picture does the same.
 (() => {
   const pictures = "article figure img, article div.cell_output img, article div.cell_output svg";
   let dialog;
@@ -42,19 +43,22 @@
 
   const buttons = new Map();
   const offer = (picture) => {
-    const figure = picture.closest("figure");
-    const number = figure?.querySelector(".caption-number")?.textContent.trim();
-    const name = number || "Picture";
-    const frame = document.createElement("span");
-    frame.className = "zth-picture";
-    picture.before(frame);
+    const caption = picture.closest("figure")?.querySelector("figcaption");
+    const number = caption?.querySelector(".caption-number")?.textContent.trim();
     const button = document.createElement("button");
     button.type = "button";
-    button.className = picture.querySelector?.("a") ? "zth-enlarge zth-corner" : "zth-enlarge";
+    button.className = "zth-enlarge";
     button.setAttribute("aria-haspopup", "dialog");
     button.setAttribute("aria-label", `Enlarge ${number || "the picture"}`);
-    button.addEventListener("click", () => enlarge(picture, name));
-    frame.append(picture, button);
+    button.addEventListener("click", () => enlarge(picture, number || "Picture"));
+    if (caption) caption.append(button);
+    else picture.after(button);
+    picture.addEventListener("click", (event) => {
+      // a drawing may have links of its own
+      if (button.hidden || event.target.closest("a")) return;
+      button.focus({ preventScroll: true }); // so that it comes back to the figure
+      button.click();
+    });
     buttons.set(picture, button);
   };
 
@@ -73,7 +77,8 @@
     const small = shown > 0 && isSmall(picture, shown);
     if (small && !buttons.has(picture)) offer(picture);
     const button = buttons.get(picture);
-    if (button && shown > 0) button.hidden = !small;
+    if (button) button.hidden = !small;
+    picture.classList.toggle("zth-small", small);
   };
 
   const start = () => {

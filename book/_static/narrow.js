@@ -22,10 +22,27 @@
       else for (const part of node.data.split(/(?<=\n)/)) add(document.createTextNode(part));
     }
     for (const each of lines) {
-      // deep code would hang in a column too narrow to read
-      each.style.setProperty("--zth-indent", Math.min(each.textContent.search(/\S|$/), 12));
+      const indent = each.textContent.search(/\S|$/);
+      // deep code would hang in a column too narrow to read, and the second line of a call, which stands
+      // below its bracket, has no room there: it begins further left than it was written
+      each.style.setProperty("--zth-indent", Math.min(indent, 12));
+      if (indent > 16) each.style.setProperty("--zth-over", indent - 16);
+      hold(each);
     }
     pre.replaceChildren(...lines);
+  };
+
+  // A line may break behind the spaces that it begins with, and leave nothing but them before a long word.
+  // In an element of their own the style forbids it.
+  const hold = (line) => {
+    const first = document.createTreeWalker(line, NodeFilter.SHOW_TEXT).nextNode();
+    const spaces = first.data.search(/[^ ]|$/);
+    if (!spaces || !line.textContent.trim()) return;
+    first.splitText(spaces);
+    const lead = document.createElement("span");
+    lead.className = "zth-lead";
+    first.replaceWith(lead);
+    lead.append(first);
   };
 
   const start = () => {

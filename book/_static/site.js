@@ -38,6 +38,16 @@
   };
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", name);
   else name();
+  // The theme scrolls the list of pages to where it was on the page before; the page that one is on may
+  // be elsewhere in it.
+  const show = () => {
+    const list = document.querySelector("#pst-primary-sidebar");
+    const here = [...document.querySelectorAll("#pst-primary-sidebar nav.bd-links a.current")].pop();
+    if (!here?.checkVisibility()) return;
+    const room = list.getBoundingClientRect(), place = here.getBoundingClientRect();
+    if (place.top >= room.top && place.bottom <= Math.min(room.bottom, innerHeight)) return;
+    list.scrollTop += place.top - room.top - list.clientHeight / 3;
+  };
   // the icons are replaced by drawings while the page loads
-  addEventListener("load", () => { name(); setTimeout(name, 200); });
+  addEventListener("load", () => { name(); show(); setTimeout(name, 200); });
 })();

@@ -155,7 +155,10 @@ def paper(browser):
     browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
 
 
-@pytest.mark.parametrize("page_name", TYPICAL)
+PRINTED = [*TYPICAL, "09_tokenizer/basic"]
+
+
+@pytest.mark.parametrize("page_name", PRINTED)
 def test_paper_shows_the_text_only(paper, browser, page_name):
     paper(page_name)
     shown = browser.js(
@@ -168,7 +171,7 @@ def test_paper_shows_the_text_only(paper, browser, page_name):
                       ".filter(e => e.checkVisibility()).length") == 1
 
 
-@pytest.mark.parametrize("page_name", TYPICAL)
+@pytest.mark.parametrize("page_name", PRINTED)
 def test_paper_is_light(paper, browser, page_name):
     "Also from the dark theme, which is there again afterwards."
     paper(page_name, dark=True)
@@ -191,7 +194,7 @@ def test_paper_is_light(paper, browser, page_name):
     browser.wait("document.documentElement.dataset.theme === 'dark'", "the screen is dark again")
 
 
-@pytest.mark.parametrize("page_name", TYPICAL)
+@pytest.mark.parametrize("page_name", PRINTED)
 def test_paper_cuts_nothing_off(paper, browser, page_name):
     "Code breaks its lines; nothing scrolls, and nothing long is kept on one page."
     paper(page_name)
@@ -208,10 +211,24 @@ def test_paper_cuts_nothing_off(paper, browser, page_name):
                        "e.scrollWidth - e.clientWidth])")
     assert {space for space, _ in lines} <= {"pre-wrap", "break-spaces"}
     assert max([over for _, over in lines], default=0) <= 2
-    kept = browser.js("const long = 'article :is(div.cell, .admonition, section)';"
+    kept = browser.js("const long = 'article :is(div.cell, .admonition, section, table, pre,'"
+                      "+ ' .cell_input, .output, div[class*=highlight])';"
                       "return [...document.querySelectorAll(long)]"
                       ".filter(e => getComputedStyle(e).breakInside !== 'auto').length")
     assert kept == 0
+
+
+def test_folded_checks_leave_no_hole(paper, browser):
+    "A fold that is not printed has no place on paper, nor has the room beside a caption."
+    paper("09_tokenizer/basic")
+    checks, empty, captions = browser.js("""
+        const cells = [...document.querySelectorAll('article div.cell')];
+        const shown = cell => [...cell.querySelectorAll('*')].some(e => e.checkVisibility());
+        return [document.querySelectorAll('article details.zth-check:not([open])').length,
+            cells.filter(c => c.checkVisibility() && !shown(c)).map(c => c.textContent.trim()),
+            [...document.querySelectorAll('article figcaption')]
+                .filter(f => getComputedStyle(f).paddingRight !== '0px').length]""")
+    assert checks > 10 and empty == [] and captions == 0
 
 
 def test_paper_holds_the_whole_page(browser):

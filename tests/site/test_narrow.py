@@ -45,16 +45,32 @@ return [...document.querySelectorAll('article *')].filter(e => {
     return !(faded('right') && style.maskImage.includes('gradient'));
 }).map(e => `${e.tagName}.${e.className} ${e.textContent.trim().slice(0, 60)}`);
 """
-# Each picture: its address or the smallest size of its words, its widths, whether it has a button.
+# Each picture: its address or the smallest size of its words, its widths, whether it has a button,
+# and of the button its size, its name, what it covers, and what its figure would lose in height
+# without it.
 PICTURES = """
 const all = 'article figure img, article .cell_output img, article .cell_output svg';
+const cross = (a, b) => a.left < b.right - .5 && b.left < a.right - .5
+    && a.top < b.bottom - .5 && b.top < a.bottom - .5;
 return [...document.querySelectorAll(all)].filter(p => !p.parentElement.closest('svg')).map(p => {
-    const shown = p.getBoundingClientRect().width, drawing = p.viewBox?.baseVal?.width;
+    const box = p.getBoundingClientRect(), shown = box.width, drawing = p.viewBox?.baseVal?.width;
     const sizes = [...p.querySelectorAll('text')]
         .map(t => parseFloat(getComputedStyle(t).fontSize));
-    const button = p.parentElement.querySelector(':scope > button.zth-enlarge');
-    return {source: p.getAttribute('src'), label: sizes.length ? Math.min(...sizes) : null, shown,
-            natural: drawing || p.naturalWidth, button: Boolean(button?.checkVisibility())};
+    const whole = p.closest('figure') ?? p.closest('.cell_output');
+    const button = [...whole.querySelectorAll('button.zth-enlarge')].find(b => b.checkVisibility());
+    const found = {source: p.getAttribute('src'), label: sizes.length ? Math.min(...sizes) : null,
+        shown, natural: drawing || p.naturalWidth, button: Boolean(button)};
+    if (!button || !shown) return found;
+    const at = button.getBoundingClientRect(), words = document.createRange();
+    words.selectNodeContents(whole.querySelector('figcaption p') ?? button);
+    const high = whole.getBoundingClientRect().height;
+    button.hidden = true;
+    const without = whole.getBoundingClientRect().height;
+    button.hidden = false;
+    return {...found, size: [at.width, at.height], name: button.getAttribute('aria-label'),
+        figure: whole.matches('figure'), moved: high - without,
+        covers: [cross(at, box) && 'the picture', [...words.getClientRects()]
+            .some(line => cross(at, line)) && 'the caption'].filter(Boolean)};
 });
 """
 LOAD = """
@@ -181,6 +197,16 @@ def test_small_labels_can_be_enlarged(seen, site, page):
             assert least >= 7.95, f"too small even as it was drawn: {picture}"
 
 
+def test_the_button_covers_nothing_and_moves_nothing(seen, page):
+    "It stands beside the caption, in a place that is kept for it, and can be hit and read aloud."
+    for picture in seen(page)["pictures"]:
+        if "covers" in picture:
+            assert picture["covers"] == [], picture
+            assert min(picture["size"]) >= 24, picture
+            assert re.fullmatch(r"Enlarge (Fig\. [\d.]+|the picture)", picture["name"])
+            assert picture["moved"] == 0 or not picture["figure"], picture
+
+
 def visible(browser, selector):
     found = browser.driver.find_elements(By.CSS_SELECTOR, selector)
     return next(element for element in found if element.is_displayed())
@@ -192,18 +218,20 @@ OPEN = "document.querySelector('dialog.zth-zoom')?.open"
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 @pytest.mark.parametrize("where", ["07_gpt/layers", "01_micrograd"])
 def test_a_picture_is_enlarged(browser, where, dark):
-    "By key and by mouse; closed by Esc, a button, and a tap beside it; the focus comes back."
+    """By key, by mouse and by a tap on itself; closed by Esc, a button, and a tap beside it. The
+    focus comes back, and is seen."""
     browser.visit(f"{where}.html", width=390, height=844, dark=dark)
     browser.js(UNFOLD)
     browser.driver.execute_async_script(LOAD)
     for kind in ("img", "svg"):
-        found = browser.driver.find_elements(
-            By.XPATH, f"//*[local-name()='{kind}']/following-sibling::button[not(@hidden)]"
-        )
+        found = browser.js("""
+            return [...document.querySelectorAll('figure button.zth-enlarge:not([hidden])')]
+                .map(b => [b, b.closest('figure').querySelector(arguments[0])])
+                .filter(([button, picture]) => picture);""", kind)
         if not found:
             assert (where, kind) == ("07_gpt/layers", "svg"), "no picture is too small"
             continue
-        button = found[0]
+        button, picture = found[0]
         focused = "return document.activeElement === arguments[0]"
         name = button.get_attribute("aria-label")
         assert re.fullmatch(r"Enlarge (Fig\. [\d.]+|the picture)", name)
@@ -211,10 +239,13 @@ def test_a_picture_is_enlarged(browser, where, dark):
             lambda: browser.driver.switch_to.active_element.send_keys(Keys.ESCAPE),
             lambda: visible(browser, "dialog.zth-zoom button").click(),
             lambda: browser.js("document.elementFromPoint(3, innerHeight - 3).click()"),
+            lambda: visible(browser, "dialog.zth-zoom button").click(),
         ]
         for number, close in enumerate(ways):
             browser.js("arguments[0].scrollIntoView({block: 'center'})", button)
-            if number == 2:
+            if number == 3:
+                picture.click()
+            elif number == 2:
                 button.click()
             else:
                 button.send_keys(Keys.ENTER if number else Keys.SPACE)
@@ -233,6 +264,9 @@ def test_a_picture_is_enlarged(browser, where, dark):
             browser.wait(f"!({OPEN})", f"the picture closes, way {number}")
             browser.wait("!document.querySelector('.zth-zoom .zth-scroll > *')", "it is empty")
             assert browser.js(focused, button), "the focus comes back"
+            if number == 0:
+                ring = "const s = getComputedStyle(document.activeElement);"
+                assert browser.js(ring + "return s.outlineStyle + s.outlineWidth") == "solid2px"
 
 
 def test_a_wide_window_has_nothing_to_enlarge(browser):
@@ -272,7 +306,8 @@ def test_a_marked_line_stays_marked(browser):
         const pre = document.querySelector('article .cell_input pre');
         return [pre.textContent, [...pre.children].map(line => line.innerHTML)]""")
     assert after == before
-    assert lines == ["<span></span>a\n", '<span class="hll"><i>b</i> = 1\n</span>', "\n", "    c"]
+    assert lines == ["<span></span>a\n", '<span class="hll"><i>b</i> = 1\n</span>', "\n",
+                     '<span class="zth-lead">    </span>c']
 
 
 def test_folded_code_is_copied_as_it_was_written(browser, site):

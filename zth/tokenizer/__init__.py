@@ -7,7 +7,7 @@ __all__ = ['show_ansi', 'show_html', 'utf8_decode', 'utf8_encode', 'BasicTokeniz
            'pad_batch', 'GPT2Tokenizer', 'GPT4Tokenizer', 'GPT4oTokenizer', 'RanksTokenizer', 'bytes_to_unicode',
            'read_ranks', 'recover_merges', 'from_tokenizer_json', 'to_tiktoken', 'to_tokenizer_json', 'write_ranks',
            'decode_stream', 'encode_iterable', 'encode_one_pass', 'is_valid', 'joins', 'CodePointTokenizer',
-           'bits_per_byte']
+           'bits_per_byte', 'StandardSplit']
 
 # %% ../../book/09_tokenizer/index.ipynb #3a32ac28
 from .show import show_ansi, show_html
@@ -36,7 +36,9 @@ _all_ += ["GPT2Tokenizer", "GPT4Tokenizer", "GPT4oTokenizer", "RanksTokenizer",
 from .theory import encode_one_pass, is_valid, joins
 from .sentencepiece import CodePointTokenizer
 from .vocabulary import bits_per_byte
-_all_ += ["encode_one_pass", "is_valid", "joins", "CodePointTokenizer", "bits_per_byte"]
+from .split_re import StandardSplit
+_all_ += ["encode_one_pass", "is_valid", "joins", "CodePointTokenizer", "bits_per_byte",
+          "StandardSplit"]
 
 # %% ../../book/09_tokenizer/index.ipynb #1149e764
 LATER = dict(count_chunks="fast_counting", train_counts="fast_training",

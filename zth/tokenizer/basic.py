@@ -9,12 +9,14 @@ import heapq
 import json
 import unicodedata
 
+from .text import utf8
+
 # %% ../../book/09_tokenizer/basic.ipynb #bd8e1d1e
 def get_stats(
     ids: list[int],  # a sequence of tokens
     counts: dict[tuple[int, int], int] | None = None,  # counts to add to, changed in place
 ) -> dict[tuple[int, int], int]:  # how often each pair of neighbours occurs
-    "Count neighbouring pairs, in the order in which they are first met (minbpe's function)."
+    "Count neighbouring pairs, in the order in which they first occur (minbpe's function)."
     counts = {} if counts is None else counts
     for pair in zip(ids, ids[1:]):
         counts[pair] = counts.get(pair, 0) + 1
@@ -59,7 +61,7 @@ def learn_merges(
 ) -> dict[tuple[int, int], int]:  # pair -> new id, in the order of training
     """Learn merges: count all pairs, merge the most frequent, again and again.
 
-    Of pairs that are equally frequent, the one met first in the text wins, as in the lecture."""
+    Of equally frequent pairs, the one that comes first in the text wins, as in the lecture."""
     merges = {}
     for idx in range(first, first + num_merges):
         counts = {}
@@ -77,7 +79,7 @@ def merge_by_loop(ids, merges):
     "Apply merges, the earliest learned first, until no pair of neighbours is a merge."
     while len(ids) > 1:
         pair = min(zip(ids, ids[1:]), key=lambda pair: merges.get(pair, float("inf")))
-        if pair not in merges: break  # min gave a pair that is no merge: none is left
+        if pair not in merges: break  # min gave a pair that is not a merge: none is left
         ids = merge(ids, pair, merges[pair])
     return ids
 
@@ -127,29 +129,61 @@ def _vocab_lines(tokenizer):
         yield f"{made}{' -> ' * bool(made)}[{render_token(token)}] {idx}"
 
 # %% ../../book/09_tokenizer/basic.ipynb #dafe0b6d
+def check_special_tokens(special_tokens, vocab):
+    "Refuse special tokens that are not texts, or with an id that another token has."
+    taken = dict(vocab)  # id -> token
+    for text, idx in special_tokens.items():
+        if not isinstance(text, str) or not utf8(text):
+            raise ValueError(f"a special token is a text, not empty: {text!r} is not")
+        if type(idx) is not int or idx < 0:
+            raise ValueError(f"{text!r}: an id is a whole number from 0, not {idx!r}")
+        if idx in taken: raise ValueError(f"{text!r}: the id {idx} is that of {taken[idx]!r}")
+        taken[idx] = text
+
+# %% ../../book/09_tokenizer/basic.ipynb #47dde098
 MOST = 1 << 20  # bytes of a token; the longest in GPT-4's table has 128
 
+def _model_head(version, lines):
+    "The pattern and the special tokens at the beginning of a .model file."
+    def text(line):
+        said = json.loads(line) if version == "minbpe v2" else line
+        if not isinstance(said, str): raise ValueError(f"{line[:40]} is not a text")
+        return said
+
+    count, special = int(lines[1]), {}
+    for line in lines[2:2 + count]:
+        token, idx = line.rsplit(" ", 1)  # a token may hold spaces, its id does not
+        special[text(token)] = int(idx)
+    if len(special) != count: raise ValueError(f"{len(special)} special tokens, not {count}")
+    return text(lines[0]), special
+
+# %% ../../book/09_tokenizer/basic.ipynb #45edea8b
+def _model_merges(lines):
+    "The merges in the last lines of a .model file, and the bytes of each id."
+    merges, vocab = {}, {i: bytes([i]) for i in range(256)}
+    for idx, line in enumerate(filter(None, lines), 256):
+        left, right = map(int, line.split())
+        if not 0 <= min(left, right) <= max(left, right) < idx or (left, right) in merges:
+            raise ValueError(f"merge {line!r} for the id {idx}")
+        if len(vocab[left]) + len(vocab[right]) > MOST:
+            raise ValueError(f"token {idx} has more than {MOST:,} bytes")
+        merges[left, right], vocab[idx] = idx, vocab[left] + vocab[right]
+    return merges, vocab
+
+# %% ../../book/09_tokenizer/basic.ipynb #d57e63e8
 def _read_model(path):
     "The pattern, the special tokens and the merges in a .model file of either version."
-    with open(path, encoding="utf-8") as f: version, *lines = f.read().split("\n")
-    if version.strip() not in ("minbpe v1", "minbpe v2"):
-        raise ValueError(f"{path} begins with {version[:40]!r}, not with 'minbpe v1' or v2")
-    text = json.loads if version.strip() == "minbpe v2" else str
     try:
-        pattern, count, special, merges = text(lines[0]), int(lines[1]), {}, {}
-        for k in range(2, 2 + count):
-            token, idx = lines[k].rsplit(" ", 1)  # a token may hold spaces, its id does not
-            special[text(token)] = int(idx)
-        size = [1] * 256  # the bytes of each token, added up before any is made
-        for idx, line in enumerate(filter(None, lines[2 + count:]), 256):
-            left, right = map(int, line.split())
-            if not 0 <= min(left, right) <= max(left, right) < idx or (left, right) in merges:
-                raise ValueError(f"merge {line!r} for the id {idx}")
-            merges[left, right] = idx
-            size.append(size[left] + size[right])
-            if size[idx] > MOST: raise ValueError(f"token {idx} has more than {MOST:,} bytes")
-    except (ValueError, IndexError) as e: raise ValueError(f"{path} is damaged: {e}") from e
-    return pattern, special, merges
+        with open(path, encoding="utf-8") as f: version, *lines = f.read().split("\n")
+        version = version.strip()
+        if version in ("minbpe v1", "minbpe v2"):
+            pattern, special = _model_head(version, lines)
+            merges, vocab = _model_merges(lines[2 + len(special):])
+            check_special_tokens(special, vocab)
+            return pattern, special, merges
+    except (ValueError, IndexError, RecursionError) as e:
+        raise ValueError(f"{path} is damaged: {e}") from e
+    raise ValueError(f"{path} begins with {version[:40]!r}, not with 'minbpe v1' or v2")
 
 # %% ../../book/09_tokenizer/basic.ipynb #d4f7e5bd
 class Tokenizer:
@@ -193,8 +227,14 @@ class Tokenizer:
         "Become the tokenizer that was saved."
         if not str(model_file).endswith(".model"):
             raise ValueError(f"{model_file}: a saved tokenizer is called PREFIX.model")
-        self.pattern, self.special_tokens, self.merges = _read_model(model_file)
+        pattern, special, merges = _read_model(model_file)
+        self.pattern = self._usable(pattern, model_file)
+        self.special_tokens, self.merges = special, merges
         self.vocab = self._build_vocab()
+
+    def _usable(self, pattern, model_file):
+        "The pattern of a file, if it can be used; a tokenizer that splits looks more closely."
+        return pattern
 
 # %% ../../book/09_tokenizer/basic.ipynb #d99653b9
 class BasicTokenizer(Tokenizer):
@@ -222,8 +262,8 @@ class BasicTokenizer(Tokenizer):
     def decode(
         self,
         ids: list[int],  # tokens
-    ) -> str:  # the text, with � where the bytes are no UTF-8
+    ) -> str:  # the text, with � where the bytes are not UTF-8
         "Turn tokens into a text."
         if unknown := [i for i in ids if i not in self.vocab]:
-            raise ValueError(f"{unknown[0]} is no id of this vocabulary")
+            raise ValueError(f"{unknown[0]} is not an id of this vocabulary")
         return b"".join(self.vocab[i] for i in ids).decode("utf-8", errors="replace")

@@ -12,17 +12,19 @@ from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import partial
+from itertools import accumulate
 from multiprocessing import get_context
 from pathlib import Path
 from threading import current_thread, main_thread
 
 import numpy as np
 
-from ..files import replacing
+from ..files import replacing, reserve
 from .fast_split import rules_of
 from .fast_training import count_chunks, train_counts
 from .special import RegexTokenizer
 from .split import GPT4_SPLIT_PATTERN
+from .streams import safe_cut
 
 # %% ../../book/09_tokenizer/corpus.ipynb #a2a43aa5
 SEPARATOR = "<|endoftext|>"  # between the documents of a file, as for GPT-2
@@ -32,23 +34,8 @@ PIECE = 8 << 20  # bytes that are read at a time
 
 def place_to_cut(text, separator, known):
     "The last place at which a text may be cut without changing a chunk, or 0."
-    found = text.rfind(separator) if separator else -1
-    border = found + len(separator) if found >= 0 else 0
-    if not known or separator and "\n" in separator: return border  # at separators only
-    at = len(text)
-    while (at := text.rfind("\n", border + 1, at)) > 0:
-        if at + 1 < len(text) and text[at + 1].isalpha() and not text[at - 1].isspace():
-            return at + 1
-    return border
-
-def decode_piece(data, last, path, offset):
-    "The text of a piece; a character cut in two at its end is left for the next one."
-    try: return data.decode()
-    except UnicodeDecodeError as e:
-        if not last and e.end == len(data) and e.reason == "unexpected end of data":
-            return data[:e.start].decode()
-        at = offset + e.start
-        raise ValueError(f"{path} is not a text file in UTF-8 (byte {at:,})") from None
+    if known: return safe_cut(text, [separator] if separator else [])
+    return len(text) - len(text.split(separator)[-1]) if separator else 0
 
 # %% ../../book/09_tokenizer/corpus.ipynb #5c0b32fe
 def files_below(
@@ -65,6 +52,16 @@ def files_below(
     return found
 
 # %% ../../book/09_tokenizer/corpus.ipynb #18f0958e
+def decode_piece(data, last, path, offset):
+    "The text of a piece; a character cut in two at its end is left for the next one."
+    try: return data.decode()
+    except UnicodeDecodeError as e:
+        if not last and e.end == len(data) and e.reason == "unexpected end of data":
+            return data[:e.start].decode()
+        at = offset + e.start
+        raise ValueError(f"{path} is not a text file in UTF-8 (byte {at:,})") from None
+
+# %% ../../book/09_tokenizer/corpus.ipynb #3551783f
 def pieces_of_files(files, separator, known, place=(0, 0)):
     "Yield lists of documents, and the place after each: which file, which byte."
     for number in range(place[0], len(files)):
@@ -83,17 +80,17 @@ def pieces_of_files(files, separator, known, place=(0, 0)):
                 if not block: break
         yield [], (number + 1, 0)
 
-def pieces_of_texts(texts, place=0):
-    "Yield lists of documents of about a piece's size, and how many there were so far."
-    documents, size = [], 0
-    for n, text in enumerate(texts, 1):
-        if n <= place: continue
-        documents.append(text)
-        size += len(text)
+# %% ../../book/09_tokenizer/corpus.ipynb #43f37e6c
+def together(pieces):
+    "Small pieces as one: a corpus may be a million files of a line."
+    documents, size, place = [], 0, None
+    for part, place in pieces:
+        documents += part
+        size += sum(map(len, part))
         if size >= PIECE:
-            yield documents, n
-            documents, size = [], 0
-    if documents: yield documents, n
+            yield documents, place
+            documents, size, place = [], 0, None
+    if place is not None: yield documents, place
 
 # %% ../../book/09_tokenizer/corpus.ipynb #9ead8700
 def in_order(function, pieces, processes):
@@ -126,19 +123,45 @@ def save_counts(path, counts, place, about):
                  lengths=np.fromiter(map(len, counts), np.int64, len(counts)),
                  times=np.fromiter(counts.values(), np.int64, len(counts)))
 
+# %% ../../book/09_tokenizer/corpus.ipynb #f11088b3
+def read_counts(path):
+    "What is in a checkpoint: counts and metadata, if they fit together."
+    with np.load(path, allow_pickle=False) as f:
+        meta, data = json.loads(f["meta"].tobytes()), f["chunks"].tobytes()
+        lengths, times = f["lengths"].tolist(), f["times"].tolist()
+    ends = [*accumulate(lengths, initial=0)]
+    counts = Counter({data[i:j]: n for i, j, n in zip(ends, ends[1:], times)})
+    whole = all(type(n) is int and n > 0 for n in lengths + times) and ends[-1] == len(data)
+    if not whole or not len(counts) == len(lengths) == len(times): raise ValueError
+    return counts, meta
+
+# %% ../../book/09_tokenizer/corpus.ipynb #7f8d2cef
+def reaches(place, counts, about):
+    "Whether these can be the counts of a corpus as far as a place."
+    if about["corpus"] == "texts": return type(place) is int and place > 0
+    number, offset = place
+    before = [size for _, size in about["corpus"][:number]]
+    counted = sum(len(chunk) * n for chunk, n in counts.items())
+    return len(before) == number and offset >= 0 and counted <= sum(before) + offset
+
+# %% ../../book/09_tokenizer/corpus.ipynb #b213e349
 def load_counts(path, about):
     "The counts of a checkpoint and the place they reach to; other files are refused."
     try:
-        with np.load(path, allow_pickle=False) as f:
-            meta, data = json.loads(f["meta"].tobytes()), f["chunks"].tobytes()
-            ends, times = f["lengths"].cumsum().tolist(), f["times"].tolist()
-            place = meta.pop("place")
-    except (ValueError, KeyError, OSError, EOFError, AttributeError):
+        counts, meta = read_counts(path)
+        place, written = meta.pop("place"), meta.pop("written", None)
+    except OSError: raise
+    except Exception:  # a damaged archive may raise anything
         raise ValueError(f"{path} is no checkpoint of counts") from None
     for key, value in json.loads(json.dumps(about)).items():
-        if meta.get(key) != value:
+        if key != "written" and meta.get(key) != value:
             raise ValueError(f"{path} is of another {key}: remove it, or name another")
-    return Counter({data[i:j]: n for i, j, n in zip([0, *ends], ends, times)}), place
+    try: sound = reaches(place, counts, about)
+    except (TypeError, ValueError): sound = False
+    if not sound: raise ValueError(f"{path} is no checkpoint of counts")
+    if written and written[:place[0]] != about["written"][:place[0]]:
+        raise ValueError(f"files have changed since {path} counted them: remove it")
+    return counts, place
 
 # %% ../../book/09_tokenizer/corpus.ipynb #699bceab
 @contextmanager
@@ -189,10 +212,15 @@ def learn(counts, vocab_size, pattern, progress):
                       "what was learned is kept", stacklevel=3)
     return tokenizer
 
-def checked(vocab_size, processes):
-    "Refuse numbers that make no sense before hours are spent on counting."
+# %% ../../book/09_tokenizer/corpus.ipynb #16492292
+def check_request(vocab_size, processes, checkpoint):
+    "Refuse what cannot end well before hours are spent on counting."
     if vocab_size < 256: raise ValueError(f"vocab_size is {vocab_size}, below the 256 bytes")
     if processes < 1: raise ValueError(f"processes is {processes}, below 1")
+    if not checkpoint: return
+    try: reserve(checkpoint, 1)
+    except OSError as e:
+        raise type(e)(e.errno, f"checkpoint {checkpoint}: {e.strerror}") from None
 
 # %% ../../book/09_tokenizer/corpus.ipynb #91cf6aac
 def train_files(
@@ -205,15 +233,17 @@ def train_files(
     checkpoint: str | Path | None = None,  # a file for the counts; continued if it exists
 ) -> RegexTokenizer:
     "Train on files of any size. No merge crosses from one document to the next."
-    checked(vocab_size, processes)
+    check_request(vocab_size, processes, checkpoint)
     files, known = files_below(paths), rules_of(pattern) is not None
-    sizes = [path.stat().st_size for path in files]
-    about = dict(pattern=pattern, separator=separator,
-                 corpus=[[str(path), size] for path, size in zip(files, sizes)])
-    def pieces(place): return pieces_of_files(files, separator, known, tuple(place))
-    counts = count_pieces(pieces, (0, 0), processes, checkpoint, about, progress, sum(sizes))
+    stats = [path.stat() for path in files]
+    about = dict(pattern=pattern, separator=separator, written=[s.st_mtime_ns for s in stats],
+                 corpus=[[str(path), s.st_size] for path, s in zip(files, stats)])
+    def pieces(place): return together(pieces_of_files(files, separator, known, place))
+    size = sum(s.st_size for s in stats)
+    counts = count_pieces(pieces, (0, 0), processes, checkpoint, about, progress, size)
     return learn(counts, vocab_size, pattern, progress)
 
+# %% ../../book/09_tokenizer/corpus.ipynb #29af3558
 def train_texts(
     texts: Iterable[str],  # documents, one after the other; they need not fit into memory
     vocab_size: int,  # 256 bytes and the merges to learn
@@ -223,9 +253,9 @@ def train_texts(
     checkpoint: str | Path | None = None,  # a file for the counts; continued if it exists
 ) -> RegexTokenizer:
     "Train on documents from an iterator; to continue a checkpoint, hand over the same ones."
-    checked(vocab_size, processes)
+    check_request(vocab_size, processes, checkpoint)
     if isinstance(texts, str): raise TypeError("texts is a str, not a list of documents")
     about = dict(pattern=pattern, separator=None, corpus="texts")
-    def pieces(place): return pieces_of_texts(texts, place)
+    def pieces(place): return together(([t], n) for n, t in enumerate(texts, 1) if n > place)
     counts = count_pieces(pieces, 0, processes, checkpoint, about, progress, None)
     return learn(counts, vocab_size, pattern, progress)

@@ -10,9 +10,9 @@ from collections import Counter
 
 import numpy as np
 
-from .fast_split import (HAVE_NUMBA, class_table, compiled, kinds_of, next_ends,
-                                      rules_of)
+from .fast_split import HAVE_NUMBA, ROOM, compiled, end_batches, rules_of
 from .split import GPT4_SPLIT_PATTERN, compile_split
+from .text import utf8
 
 # %% ../../book/09_tokenizer/fast_counting.ipynb #991aa076
 U = np.uint64
@@ -27,6 +27,7 @@ def some_bytes(words, i, size):
     word = words[i >> 3] >> shift | (words[(i >> 3) + 1] << U(1)) << (U(63) - shift)
     return word & (ALL >> U(64 - 8 * min(size, 8)))
 
+# %% ../../book/09_tokenizer/fast_counting.ipynb #311f5b5a
 @compiled
 def short_row(head, size, table):
     "The row of a chunk of at most eight bytes, or the empty row where it belongs."
@@ -35,6 +36,7 @@ def short_row(head, size, table):
         row = row + 1 & len(table) - 1
     return row
 
+# %% ../../book/09_tokenizer/fast_counting.ipynb #cd9b7fa4
 @compiled
 def long_row(words, i, size, head, table):
     "The row of a longer chunk, `size` bytes at `i`, or the empty row where it belongs."
@@ -51,6 +53,7 @@ def long_row(words, i, size, head, table):
         row = row + 1 & len(table) - 1
     return row
 
+# %% ../../book/09_tokenizer/fast_counting.ipynb #95d4e92b
 @compiled
 def tally(words, start, ends, known, table):
     "Count the chunks that end at `ends`; returns how many different ones are known."
@@ -66,6 +69,7 @@ def tally(words, start, ends, known, table):
         start = end
     return known
 
+# %% ../../book/09_tokenizer/fast_counting.ipynb #08e7ea7b
 @compiled
 def file_again(words, old, table):
     "Move all rows into a larger, empty table."
@@ -74,26 +78,22 @@ def file_again(words, old, table):
         if 0 < size <= 8: table[short_row(head, U(size), table)] = old[k]
         elif size: table[long_row(words, i, size, head, table)] = old[k]
 
-# %% ../../book/09_tokenizer/fast_counting.ipynb #08e7ea7b
-BATCH = 1 << 14  # chunks that are split off, then counted, while they are in the cache
-
-def count_compiled(texts, rules):
+# %% ../../book/09_tokenizer/fast_counting.ipynb #a630302c
+def count_compiled(texts, pattern):
     "Count the chunks of texts by the compiled split and a table of our own."
-    texts = [text.encode() for text in texts]
+    texts = [utf8(text) for text in texts]
     raw, offset, known = b"".join(texts), 0, 0
     words = np.zeros(len(raw) // 8 + 2, np.uint64)
     words.view(np.uint8)[:len(raw)] = np.frombuffer(raw, np.uint8)
-    ends, table = np.empty(BATCH, np.int64), np.zeros((4 * BATCH, 4), np.uint64)
-    for data in (np.frombuffer(text, np.uint8) for text in texts if text):
-        kinds, start = kinds_of(data, class_table()), 0
-        while start < len(data):
-            n = next_ends(rules, data, kinds, start, ends)
-            if 2 * (known + n) > len(table):  # all may be new; half stays empty
+    table = np.zeros((1 << (2 * min(ROOM, len(raw))).bit_length(), 4), np.uint64)
+    for text in texts:
+        data = np.frombuffer(text + bytes(3), np.uint8)  # the split looks ahead
+        for start, ends in end_batches(data, len(text), pattern):
+            if 2 * (known + len(ends)) > len(table):  # all may be new; half stays empty
                 old, table = table, np.zeros((2 * len(table), 4), np.uint64)
                 file_again(words, old, table)
-            known = tally(words, offset + start, offset + ends[:n], known, table)
-            start = int(ends[n - 1])
-        offset += len(data)
+            known = tally(words, offset + start, offset + ends, known, table)
+        offset += len(text)
     rows = np.flatnonzero(table[:, SIZE])
     rows = rows[table[rows, FIRST].argsort()]  # in the order of the text
     first, size, times = (table[rows, k].astype(np.int64) for k in (FIRST, SIZE, TIMES))
@@ -108,14 +108,24 @@ def without_numba():
                   "several times more slowly; `pip install zth[fast]` installs it",
                   stacklevel=4)
 
+# %% ../../book/09_tokenizer/fast_counting.ipynb #541b06be
+def count_plain(texts, pattern):
+    "Count the chunks of texts by a regular expression, which must not skip any part of one."
+    counts, split = Counter(), compile_split(pattern)
+    for text in texts:
+        utf8(text)
+        found = Counter(match[0] for match in split.finditer(text))  # whole, whatever its groups
+        if lost := len(text) - sum(len(chunk) * n for chunk, n in found.items()):
+            raise ValueError(f"{pattern!r} skips {lost} of {len(text)} characters")
+        counts.update(found)
+    return {chunk.encode(): n for chunk, n in counts.items() if chunk}
+
 # %% ../../book/09_tokenizer/fast_counting.ipynb #2a42c7d2
 def count_chunks(
     text: str | list[str],  # a text, or texts, each of which is split by itself
     pattern: str = GPT4_SPLIT_PATTERN,  # a split pattern
 ) -> dict[bytes, int]:  # how often each chunk occurs, in the order of the text
     "Split and count; compiled for the patterns of GPT-2, GPT-4 and GPT-4o."
-    texts, rules = [text] if isinstance(text, str) else text, rules_of(pattern)
-    if HAVE_NUMBA and rules is not None: return count_compiled(texts, rules)
-    chunks, split = Counter(), compile_split(pattern)
-    for text in texts: chunks.update(split.findall(text))
-    return {chunk.encode(): n for chunk, n in chunks.items() if chunk}
+    texts = [text] if isinstance(text, str) else text
+    if HAVE_NUMBA and rules_of(pattern) is not None: return count_compiled(texts, pattern)
+    return count_plain(texts, pattern)

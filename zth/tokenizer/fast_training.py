@@ -109,86 +109,119 @@ def merges_numpy(tok, weight, num_merges, found):
 
 # %% ../../book/09_tokenizer/fast_training.ipynb #8da62c9f
 @compiled
-def keep_positions(moved, at, oldest, born, used, begin, end, where):
-    "Give each new entry its part of `where`, and file the positions there in order."
-    for e in range(oldest, born):
-        begin[e], used = used, used + end[e]  # `end` has counted its positions so far
-        end[e] = begin[e]
-    for p in moved:
-        where[end[at[p]]] = p
-        end[at[p]] += 1
-    return used
+def make_arrays(tok, weight, vocab):
+    "Room for all positions and pairs; of memory that is not touched none is used."
+    n = len(tok)
+    at, moved, where = np.full(n, -1, np.int32), np.empty(n, np.int32), np.empty(3 * n, np.int32)
+    # n pairs at most to begin with, and two more for each of at most n places that are merged
+    pair, count = np.empty((3 * n, 4), np.int32), np.empty(3 * n, np.int64)
+    size, partner = np.ones(vocab, np.int32), np.full((vocab, 2), -1, np.int32)
+    return tok, weight, at, moved, where, pair, count, size, partner
 
 @compiled
-def first_entries(tok, weight, at, left, right, count, end, moved):
-    "An entry for each pair of bytes; returns how many, and how many positions have one."
+def new_pair(e, left, right, pair, count):
+    "A row for a pair that does not occur yet; returns the number of the next row."
+    pair[e, LEFT], pair[e, RIGHT], pair[e, END], count[e] = left, right, 0, 0
+    return e + 1
+
+# %% ../../book/09_tokenizer/fast_training.ipynb #821ef5fd
+@compiled
+def keep_positions(moved, oldest, born, used, arrays):
+    "Give each new pair its part of `where`, and file the positions there in order."
+    at, where, pair = arrays[2], arrays[4], arrays[5]
+    for e in range(oldest, born):
+        pair[e, BEGIN], used = used, used + pair[e, END]  # END has counted its positions so far
+        pair[e, END] = pair[e, BEGIN]
+    for p in moved:
+        where[pair[at[p], END]] = p
+        pair[at[p], END] += 1
+    return used
+
+# %% ../../book/09_tokenizer/fast_training.ipynb #ccb9a3ca
+@compiled
+def first_pairs(arrays):
+    "A row for each pair of bytes; returns how many, and how many positions are filed."
+    tok, weight, at, moved, where, pair, count, size, partner = arrays
     known, born, m = np.full(1 << 16, -1, np.int32), 0, 0
     for p in range(len(tok) - 1):
         if tok[p] < 0 or tok[p + 1] < 0: continue
-        pair = tok[p] << 8 | tok[p + 1]
-        if known[pair] < 0:
-            known[pair], left[born], right[born] = born, tok[p], tok[p + 1]
-            count[born] = end[born] = 0
-            born += 1
-        at[p], moved[m], m = known[pair], p, m + 1
+        key = tok[p] << 8 | tok[p + 1]
+        if known[key] < 0:
+            known[key], born = born, new_pair(born, tok[p], tok[p + 1], pair, count)
+        at[p], moved[m], m = known[key], p, m + 1
         count[at[p]] += weight[p]
-        end[at[p]] += 1
-    return born, m
+        pair[at[p], END] += 1
+    return born, keep_positions(moved[:m], 0, born, 0, arrays)
 
 # %% ../../book/09_tokenizer/fast_training.ipynb #c286741f
+LEFT, RIGHT, BEGIN, END = range(4)  # of a pair: its tokens, and where its list is
+
+@compiled
+def merge_all(e, z, born, used, arrays):
+    "Merge a pair wherever it is; returns how many pairs and filed positions there are."
+    tok, weight, at, moved, where, pair, count, size, partner = arrays
+    left, oldest, m = size[pair[e, LEFT]], born, 0
+    for k in range(pair[e, BEGIN], pair[e, END]):
+        p = where[k]
+        if at[p] != e: continue  # out of date
+        middle, after = p + left, p + size[z]
+        x, y = tok[p - 1], tok[after]  # the neighbours, or -1
+        at[p] = -1
+        if x >= 0:  # (x, a) becomes (x, z)
+            l = p - size[x]
+            count[at[l]] -= weight[p]
+            if at[l] < oldest: moved[m], m = l, m + 1  # else there already, as (z, a)
+            if partner[x, 0] < oldest:
+                partner[x, 0], born = born, new_pair(born, x, z, pair, count)
+            at[l] = partner[x, 0]
+            count[at[l]] += weight[p]
+            pair[at[l], END] += 1
+        if y >= 0:  # (b, y) becomes (z, y)
+            count[at[middle]] -= weight[p]
+            at[middle] = -1
+            if partner[y, 1] < oldest:
+                partner[y, 1], born = born, new_pair(born, z, y, pair, count)
+            at[p], moved[m], m = partner[y, 1], p, m + 1
+            count[at[p]] += weight[p]
+            pair[at[p], END] += 1
+        tok[p] = tok[after - 1] = z
+    count[e] = 0
+    return born, keep_positions(moved[:m], oldest, born, used, arrays)
+
+# %% ../../book/09_tokenizer/fast_training.ipynb #94b8aaab
+@compiled
+def frequent_pairs(floor, born, pair, count):
+    "A heap of the pairs that occur at least `floor` times."
+    heap = [(-count[e], pair[e, LEFT], pair[e, RIGHT], e)
+            for e in range(born) if count[e] >= floor]
+    heapify(heap)
+    return heap
+
+# %% ../../book/09_tokenizer/fast_training.ipynb #93f6a9ef
 @compiled
 def merges_compiled(tok, weight, num_merges, found):
     "Learn merges, one occurrence after the other; yields how many are done."
-    n, vocab = len(tok), 256 + num_merges
-    # a visit makes two entries at most and takes one position; untouched memory is free
-    left, right = np.empty(3 * n, np.int32), np.empty(3 * n, np.int32)
-    begin, end = np.empty(3 * n, np.int32), np.empty(3 * n, np.int32)
-    count, where = np.empty(3 * n, np.int64), np.empty(3 * n, np.int32)
-    at, moved = np.full(n, -1, np.int32), np.empty(n, np.int32)
-    size, partner = np.ones(vocab, np.int32), np.full(2 * vocab, -1, np.int32)
-    born, m = first_entries(tok, weight, at, left, right, count, end, moved)
-    used = keep_positions(moved[:m], at, 0, born, 0, begin, end, where)
-    heap = [(-count[e], left[e], right[e], e) for e in range(born)]
-    heapify(heap)
-    done = 0
-    while heap and done < num_merges:
+    arrays = make_arrays(tok, weight, 256 + num_merges)
+    pair, count, size = arrays[5], arrays[6], arrays[7]
+    born, used = first_pairs(arrays)
+    floor, done = count[:born].max(), 0
+    heap = frequent_pairs(floor, born, pair, count)
+    while done < num_merges:
+        if len(heap) == 0:
+            if floor == 1: break
+            floor = max(floor // 4, 1)
+            heap = frequent_pairs(floor, born, pair, count)
+            continue
         minus, a, b, e = heappop(heap)
         if -minus != count[e]:  # it has lost some since it was pushed
-            if count[e] > 0: heappush(heap, (-count[e], a, b, e))
+            if count[e] >= floor: heappush(heap, (-count[e], a, b, e))
             continue
-        z, oldest, m = np.int32(256 + done), born, 0
+        z, oldest = np.int32(256 + done), born
         found[done, 0], found[done, 1], size[z] = a, b, size[a] + size[b]
-        for k in range(begin[e], end[e]):
-            p = where[k]
-            if at[p] != e: continue  # out of date
-            middle, after = p + size[a], p + size[z]
-            x, y = tok[p - 1], tok[after]
-            at[p] = -1
-            if x >= 0:
-                l = p - size[x]
-                count[at[l]] -= weight[p]
-                if at[l] < oldest: moved[m], m = l, m + 1  # else there already, as (z, a)
-                if partner[x] < oldest:
-                    partner[x], left[born], right[born] = born, x, z
-                    count[born] = end[born] = 0
-                    born += 1
-                at[l] = partner[x]
-                count[at[l]] += weight[p]
-                end[at[l]] += 1
-            if y >= 0:
-                count[at[middle]] -= weight[p]
-                at[middle] = -1
-                if partner[vocab + y] < oldest:
-                    partner[vocab + y], left[born], right[born] = born, z, y
-                    count[born] = end[born] = 0
-                    born += 1
-                at[p], moved[m], m = partner[vocab + y], p, m + 1
-                count[at[p]] += weight[p]
-                end[at[p]] += 1
-            tok[p] = tok[after - 1] = z
-        used = keep_positions(moved[:m], at, oldest, born, used, begin, end, where)
+        born, used = merge_all(e, z, born, used, arrays)
         for e in range(oldest, born):
-            if count[e] > 0: heappush(heap, (-count[e], left[e], right[e], e))
+            if count[e] >= floor:
+                heappush(heap, (-count[e], pair[e, LEFT], pair[e, RIGHT], e))
         done += 1
         if done % 256 == 0: yield done
     yield done
@@ -228,6 +261,8 @@ def train_fast(
     progress: bool | None = None,  # show a progress bar; None: on a terminal only
 ) -> RegexTokenizer:
     "Train as `RegexTokenizer.train` does; of equally frequent pairs, the smaller wins."
+    if not isinstance(text, str):
+        raise TypeError(f"text is a {type(text).__name__}, not a str; see train_texts for several")
     if vocab_size < 256: raise ValueError(f"vocab_size is {vocab_size}, below the 256 bytes")
     tokenizer = RegexTokenizer(pattern)
     tokenizer.merges = train_counts(count_chunks(text, pattern), vocab_size - 256, progress)

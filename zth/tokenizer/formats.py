@@ -22,7 +22,8 @@ def ranks_of(
     ranks, special = {}, set(tokenizer.special_tokens.values())
     for idx, token in sorted(tokenizer.vocab.items()):
         if idx in special: continue
-        if token in ranks: raise ValueError(f"ids {ranks[token]} and {idx} are both {token!r}")
+        if token in ranks:
+            raise ValueError(f"ids {ranks[token]} and {idx} are both {token[:40]!r}")
         ranks[token] = idx
     if recover_merges(ranks) != tokenizer.merges:
         raise ValueError("the merges are not those that the bytes of the tokens give")
@@ -111,7 +112,7 @@ def _entry(data, key, kind, default=None):
     "An entry of a dictionary, of the right type; without a default it has to be there."
     value = data.get(key, default) if isinstance(data, dict) else None
     if isinstance(value, kind) and not (kind is int and isinstance(value, bool)): return value
-    raise ValueError(f"expected {key!r} to be a {kind.__name__}, not {str(value)[:40]!r}")
+    raise ValueError(f"expected {key!r} to be of type {kind.__name__}, not {str(value)[:40]!r}")
 
 # %% ../../book/09_tokenizer/formats.ipynb #f9b7fe08
 def _refuse(data, **plain):
@@ -120,6 +121,8 @@ def _refuse(data, **plain):
         if data.get(key): raise ValueError(f"{what} is not supported ({key!r} is set)")
 
 # %% ../../book/09_tokenizer/formats.ipynb #7d747819
+PROBE = "Can't é 日本\u0301 x_1 ²,.!\n\n\r\t \u3000 😀\0  "  # characters of all kinds
+
 def _pattern_of(step):
     "The split pattern of a pre-tokenizer."
     steps = _entry(step, "pretokenizers", list) if step.get("type") == "Sequence" else [step]
@@ -135,9 +138,23 @@ def _pattern_of(step):
     if how not in (("Isolated", False), ("Removed", True)):
         raise ValueError(f"a split of the kind {how} is not supported")
     pattern = _from_oniguruma(_entry(_entry(steps[0], "pattern", dict), "Regex", str))
-    try: compile_split(pattern)
+    try: found = compile_split(pattern).finditer(PROBE)
     except Exception as e: raise ValueError(f"the split pattern does not compile: {e}") from None
+    if "".join(match[0] for match in found) != PROBE:
+        raise ValueError(f"the split pattern {pattern[:40]!r} skips a part of a text")
     return pattern
+
+# %% ../../book/09_tokenizer/formats.ipynb #072d89b9
+def _check_rest(data):
+    "Refuse what would change or move the ids of a text after its encoding."
+    _refuse(data, normalizer="a step that changes the text", truncation="a limit on the length",
+            padding="padding")
+    step = _entry(data, "post_processor", dict, {}) if data.get("post_processor") else {}
+    steps = _entry(step, "processors", list) if step.get("type") == "Sequence" else [step]
+    for kind in [_entry(s, "type", str) for s in steps if s]:
+        if kind != "ByteLevel": raise ValueError(f"a post-processor that adds tokens ({kind})")
+    if (data.get("decoder") or {"type": "ByteLevel"}).get("type") != "ByteLevel":
+        raise ValueError("the decoder is not ByteLevel")
 
 # %% ../../book/09_tokenizer/formats.ipynb #ab55dad2
 def _special_of(data):
@@ -149,7 +166,8 @@ def _special_of(data):
                 rstrip="an added token that takes white space along",
                 single_word="an added token that has to be a whole word")
         if not text or text in special or idx in special.values() or idx < 0:
-            raise ValueError(f"the added token {text!r} with the id {idx} is empty or there twice")
+            raise ValueError(f"the added token {text[:40]!r} with the id {idx} is empty or "
+                             "there twice")
         special[text] = idx
     return special
 
@@ -160,9 +178,9 @@ def _ranks_of(model, special):
     for token, idx in _entry(model, "vocab", dict).items():
         if special.get(token) == idx: continue
         if not isinstance(idx, int) or isinstance(idx, bool) or idx < 0:
-            raise ValueError(f"the token {token!r} has the id {idx!r}")
+            raise ValueError(f"the token {token[:40]!r} has the id {str(idx)[:40]}")
         if odd := [c for c in token if c not in byte]:
-            raise ValueError(f"the token {token!r} holds {odd[0]!r}, which stands for no byte")
+            raise ValueError(f"the token {token[:40]!r} holds {odd[0]!r}, which stands for no byte")
         ranks[bytes(byte[c] for c in token)] = idx
     ids = [*ranks.values(), *special.values()]
     if len(set(ids)) < len(ids): raise ValueError("two tokens have the same id")
@@ -178,7 +196,7 @@ def _merges_of(model, ranks):
             a, b = (bytes(byte[c] for c in part) for part in parts)
             left, right, idx = ranks[a], ranks[b], ranks[a + b]
         except (KeyError, TypeError, ValueError):
-            raise ValueError(f"merge {n} is no pair of tokens: {str(pair)[:40]}") from None
+            raise ValueError(f"merge {n} is not a pair of tokens: {str(pair)[:40]}") from None
         if idx <= max(last, left, right):
             raise ValueError(f"merge {n} makes token {idx}: the ids have to grow with the merges")
         merges[left, right] = last = idx
@@ -192,13 +210,12 @@ def from_tokenizer_json(
     try:
         data = json.loads(Path(path).read_text("utf-8"))
         model = _entry(data, "model", dict)
-        if model.get("type", "BPE") != "BPE": raise ValueError(f"a {model['type']} model is no BPE")
-        _refuse(data, normalizer="a step that changes the text")
+        if model.get("type", "BPE") != "BPE":
+            raise ValueError(f"the model is {model['type']}, not BPE")
+        _check_rest(data)
         _refuse(model, dropout="a merge that is left to chance", byte_fallback="byte fallback",
                 continuing_subword_prefix="a mark inside words",
                 end_of_word_suffix="a mark at the end of words")
-        if (data.get("decoder") or {"type": "ByteLevel"}).get("type") != "ByteLevel":
-            raise ValueError("the decoder is not ByteLevel")
         special, pattern = _special_of(data), _pattern_of(_entry(data, "pre_tokenizer", dict))
         ranks = _ranks_of(model, special)
         merges = _merges_of(model, ranks)
@@ -206,4 +223,5 @@ def from_tokenizer_json(
             raise ValueError("tokens that no merge makes are not supported ('ignore_merges')")
         return RanksTokenizer(ranks, pattern, special, merges)
     except (ValueError, RecursionError, AttributeError) as e:
-        raise ValueError(f"{path} is no tokenizer.json that we can use: {e}") from None
+        why = str(e) if len(str(e)) < 200 else f"{str(e)[:200]} ..."
+        raise ValueError(f"{path} is not a tokenizer.json that we can use: {why}") from None

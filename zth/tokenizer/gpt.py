@@ -83,7 +83,30 @@ def read_gpt2(
     return ranks, merges
 
 # %% ../../book/09_tokenizer/gpt.ipynb #7feb6414
-class RanksTokenizer(RegexTokenizer):
+class _Published(RegexTokenizer):
+    "A tokenizer that is not trained here, and not kept in minbpe's files."
+
+    def save_vocab(
+        self,
+        path,  # a text file for people; nothing reads it back
+    ):
+        "List all tokens, as minbpe does."
+        with replacing(path) as out:
+            for idx, token in sorted(self.vocab.items()):
+                out.write(f"[{render_token(token)}] {idx}\n".encode())
+
+    def train(self, text, vocab_size, verbose=False):
+        raise NotImplementedError("a published table is not trained: use RegexTokenizer")
+
+    def save(self, file_prefix):
+        raise NotImplementedError("minbpe's format numbers the bytes from 0: use zth.tokenizer."
+                                  "formats, write_ranks or to_tokenizer_json")
+
+    def load(self, model_file):
+        raise NotImplementedError("use zth.tokenizer.formats, read_ranks or from_tokenizer_json")
+
+# %% ../../book/09_tokenizer/gpt.ipynb #c638be30
+class RanksTokenizer(_Published):
     "A tokenizer made from a published table, whose 256 bytes may be numbered in any order."
 
     def __init__(
@@ -109,25 +132,6 @@ class RanksTokenizer(RegexTokenizer):
     def _encode_bytes(self, data):
         "The tokens of one chunk."
         return encode_chunk([self.byte_shuffle[b] for b in data], self.merges)
-
-    def save_vocab(
-        self,
-        path,  # a text file for people; nothing reads it back
-    ):
-        "List all tokens, as minbpe does."
-        with replacing(path) as out:
-            for idx, token in sorted(self.vocab.items()):
-                out.write(f"[{render_token(token)}] {idx}\n".encode())
-
-    def train(self, text, vocab_size, verbose=False):
-        raise NotImplementedError("a published table is not trained: use RegexTokenizer")
-
-    def save(self, file_prefix):
-        raise NotImplementedError("minbpe's format numbers the bytes from 0: use zth.tokenizer."
-                                  "formats, write_ranks or to_tokenizer_json")
-
-    def load(self, model_file):
-        raise NotImplementedError("use zth.tokenizer.formats, read_ranks or from_tokenizer_json")
 
 # %% ../../book/09_tokenizer/gpt.ipynb #2229755a
 class GPT2Tokenizer(RanksTokenizer):

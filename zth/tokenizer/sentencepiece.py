@@ -134,21 +134,25 @@ class CodePointTokenizer:
         text: str,  # any text
     ) -> list[int]:  # its tokens
         "Turn a text into tokens: merge within words, then spell what has no id."
+        if not self.pieces: raise ValueError("there is no vocabulary yet: call train first")
         out = []
         for word in split_words(text, self.dummy_prefix):
             # a character without an id becomes a negative number, which nothing merges with
-            ids = [self.ids.get(char, -ord(char)) for char in word]
+            ids = [self.ids.get(char, -1 - ord(char)) for char in word]
             for i in encode_chunk(ids, self.merges):
                 if i >= 0: out.append(i)
-                elif self.byte_fallback: out += [3 + byte for byte in chr(-i).encode("utf-8")]
+                elif self.byte_fallback: out += [3 + byte for byte in chr(-1 - i).encode("utf-8")]
                 elif not out or out[-1] != 0: out.append(0)  # one <unk> for a whole run
         return out
 
     def decode(
         self,
         ids: list[int],  # tokens
-    ) -> str:  # the text, with � where bytes are no UTF-8, and ⁇ for <unk>
+    ) -> str:  # the text, with � where bytes are not UTF-8, and ⁇ for <unk>
         "Turn tokens into a text."
+        for i in ids:
+            if not 0 <= i < len(self.pieces):
+                raise ValueError(f"{i} is not an id of this tokenizer")
         ids = [i for i in ids if i not in (1, 2)]  # <s> and </s> spell nothing
         data = b""
         for k, i in enumerate(ids):

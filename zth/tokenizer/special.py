@@ -7,8 +7,9 @@ __all__ = ['RegexTokenizer', 'pad_batch', 'add_token_rows']
 import re
 from collections.abc import Collection, Iterable
 
-from .basic import Tokenizer, encode_chunk, learn_merges
-from .split import GPT4_SPLIT_PATTERN, compile_split, utf8
+from .basic import Tokenizer, check_special_tokens, encode_chunk, learn_merges
+from .split import GPT4_SPLIT_PATTERN, compile_split
+from .text import utf8
 
 # %% ../../book/09_tokenizer/special.ipynb #4931d1be
 class RegexTokenizer(Tokenizer):
@@ -64,16 +65,17 @@ class RegexTokenizer(Tokenizer):
         "Set the tokens that are not learned from text, in place of those there were."
         taken = self._build_vocab()
         for idx in self.special_tokens.values(): del taken[idx]
-        for text, idx in special_tokens.items():
-            if not isinstance(text, str) or not utf8(text):
-                raise ValueError(f"a special token is a text, not empty: {text!r} is not")
-            if type(idx) is not int or idx < 0:
-                raise ValueError(f"{text!r}: an id is a whole number from 0, not {idx!r}")
-            if idx in taken:
-                raise ValueError(f"{text!r}: the id {idx} is that of {taken[idx]!r}")
-            taken[idx] = text
+        check_special_tokens(special_tokens, taken)
         self.special_tokens = dict(special_tokens)
         self.vocab = self._build_vocab()
+
+    def _usable(self, pattern, model_file):
+        "The pattern of a file, if it compiles; an empty one is a tokenizer that does not split."
+        pattern = pattern or r"[\s\S]+"
+        try: compile_split(pattern)
+        except Exception as e:  # the errors of the library `regex` are of several kinds
+            raise ValueError(f"{model_file}: cannot use the pattern {pattern[:40]!r}: {e}") from e
+        return pattern
 
     def _encode_bytes(self, data):
         "The tokens of one chunk; a table with other numbers for the bytes replaces this."
@@ -100,7 +102,7 @@ class RegexTokenizer(Tokenizer):
         if not isinstance(allowed_special, str):
             for token in allowed_special:
                 if token not in special:
-                    raise ValueError(f"{token!r} is no special token here")
+                    raise ValueError(f"{token!r} is not a special token here")
             special = {token: special[token] for token in allowed_special}
         elif allowed_special == "none_raise":
             for token in special:
@@ -123,11 +125,11 @@ class RegexTokenizer(Tokenizer):
     def decode(
         self,
         ids: Iterable[int],  # tokens
-    ) -> str:  # the text, with � where the bytes are no UTF-8
+    ) -> str:  # the text, with � where the bytes are not UTF-8
         "Turn tokens into a text, special tokens into their names."
         ids = list(ids)
         if unknown := [i for i in ids if i not in self.vocab]:
-            raise ValueError(f"{unknown[0]} is no id of this vocabulary")
+            raise ValueError(f"{unknown[0]} is not an id of this vocabulary")
         return b"".join(self.vocab[i] for i in ids).decode("utf-8", errors="replace")
 
 # %% ../../book/09_tokenizer/special.ipynb #31930098

@@ -62,7 +62,7 @@ def encode_iterable(
     allowed_special: str | set[str] = "none_raise",  # as for `encode`
     border: Callable[[str, str], bool] | None = None,  # where its pattern cuts in every text
 ) -> Iterator[int]:  # the ids of the whole text, one by one
-    "Encode a text that arrives in pieces; holds no more of it than the stretch between two cuts."
+    "Encode a text that arrives in pieces; holds little of it, more only where no cut is safe."
     border, special = _border_of(tokenizer, border), set(tokenizer.special_tokens)
     if allowed_special == "none": special = set()
     elif not isinstance(allowed_special, str): special &= set(allowed_special)
@@ -87,6 +87,6 @@ def decode_stream(
     "Turn tokens into text while they arrive, each character when its last byte is there."
     decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
     for idx in ids:
-        if idx not in tokenizer.vocab: raise ValueError(f"{idx} is no id of this tokenizer")
+        if idx not in tokenizer.vocab: raise ValueError(f"{idx} is not an id of this tokenizer")
         if text := decoder.decode(tokenizer.vocab[idx]): yield text
     if text := decoder.decode(b"", final=True): yield text  # a character that never ended

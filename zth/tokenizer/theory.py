@@ -73,6 +73,7 @@ class JoinCounter:
                     break
         return last
 
+# %% ../../book/09_tokenizer/theory.ipynb #388cc59d
 def encode_linear(
     data: bytes,  # a chunk
     counter: JoinCounter,  # of a tokenizer
