@@ -74,15 +74,17 @@ def test_check_window_mask_refuses():
 
 # %% ../book/07_gpt/exercises.ipynb #0b488396
 def test_check_other_half_refuses():
-    good_ = dict(visible=7, floor=lambda b: b / 8, strict="nan")
+    good_ = dict(visible=7, floor=lambda b: b / 8, blocks=2, leaks=7)
     check_other_half(good_)
     said_ = refuses(check_other_half, {
         "None": None, "empty": {}, "stub": dict.fromkeys(good_), "list": [7],
-        "all": {**good_, "visible": 8}, "strict": {**good_, "strict": "zeros"},
+        "all": {**good_, "visible": 8}, "blocks": {**good_, "blocks": 1},
+        "leaks": {**good_, "leaks": 6},
         "zero": {**good_, "floor": lambda b: 0}, "number": {**good_, "floor": 0.3},
         "half": {**good_, "floor": lambda b: b / 2}, "b": {**good_, "floor": lambda b: b},
         "a stub inside": {**good_, "floor": stub_}})
-    assert "divide" in said_["strict"] and "Does every position" in said_["all"]
+    assert "who sees" in said_["blocks"] and "Count" in said_["leaks"]
+    assert "Does every position" in said_["all"]
     assert "visible is missing" in said_["stub"] and "still the stub" in said_["a stub inside"]
 
 # %% ../book/07_gpt/exercises.ipynb #79955b3f

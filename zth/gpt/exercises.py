@@ -66,10 +66,10 @@ def check_window_mask(window_mask):  # function of T, S and window that gives (T
 
 # %% ../../book/07_gpt/exercises.ipynb #e0116dc6
 @checker
-def check_other_half(answers):  # dict with visible, floor and strict
+def check_other_half(answers):  # dict with visible, floor, blocks, leaks
     "Check exercise 'Mask the other half' of chapter 7."
     expect(isinstance(answers, dict), f"expected a dict, got {type(answers).__name__}")
-    for key in ("visible", "floor", "strict"):
+    for key in ("visible", "floor", "blocks", "leaks"):
         expect(answers.get(key) is not None, f"{key} is missing")
     expect_answers(answers, dict(visible=(7, "the target of position t is the token at "
                                           "position t + 1. Does every position have one?")))
@@ -77,8 +77,9 @@ def check_other_half(answers):  # dict with visible, floor and strict
     for b in (2.5, 4.0):
         agree(float(answers["floor"](b)), b / 8,
               "floor: a position that sees its target pays nothing, and the others?")
-    expect_answers(answers, dict(strict=(
-        "nan", "a row of minus infinity; what does the softmax divide by?")))
+    expect_answers(answers, dict(
+        blocks=(2, "who sees position t + 1, and who sees that one?"),
+        leaks=(7, "who has read position t + 1, and can be seen from t? Count the t.")))
 
 # %% ../../book/07_gpt/exercises.ipynb #806e0234
 @checker

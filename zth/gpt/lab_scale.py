@@ -93,7 +93,7 @@ def _sized(sizes, vocab_size, dropout=0.1):
 
 # %% ../../book/07_gpt/lab_scale.ipynb #1add3013
 def _trained(sizes, flops, parts, vocab_size, seed, batch, every=None, log_of=lambda *_: None):
-    "A model that was trained with so many operations, and a row about it."
+    "A model that was trained with that many operations, and a row about it."
     config = _sized(sizes, vocab_size)
     steps = max(1, int(flops / step_flops(config, batch)))
     lr = 3e-3 * (128 / config.n_embd) ** 0.5

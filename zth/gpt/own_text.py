@@ -202,7 +202,7 @@ Stop = Annotated[str | None, typer.Option(help="A character that ends the text."
 # %% ../../book/07_gpt/own_text.ipynb #6f472edc
 Temperature = Annotated[float, typer.Option(min=0, help="Below 1 more cautious, 0: the likeliest.")]
 TopK = Annotated[int | None, typer.Option(
-    min=1, max=2**31 - 1, help="Choose among so many of the likeliest.")]
+    min=1, max=2**31 - 1, help="Choose among this many of the likeliest.")]
 TopP = Annotated[float | None, typer.Option(
     min=0, max=1, help="Choose among the likeliest that have this share together.")]
 

@@ -34,7 +34,7 @@ def _check_knobs(temperature, top_k, top_p):
 def next_probs(
     logits: torch.Tensor,  # (B, V)
     temperature: float = 1.0,  # divides the logits; 0: everything to the likeliest token
-    top_k: int = None,  # keep so many of the likeliest tokens; None: all
+    top_k: int = None,  # keep this many of the likeliest tokens; None: all
     top_p: float = None,  # keep the likeliest until they have this share; None: all
 ) -> torch.Tensor:  # (B, V), rows sum to 1
     "The probabilities from which the next token is drawn."
