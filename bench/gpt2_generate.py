@@ -14,6 +14,7 @@ from __future__ import annotations
 import copy
 import sys
 from contextlib import nullcontext
+from dataclasses import replace
 from statistics import median
 
 import torch
@@ -107,13 +108,22 @@ def race(model, tokens, in_turn, clock):
                    largest=largest)
 
 
+def in_place(part):
+    "Our product with the weights where PyTorch has put them."
+    from zth.gpt2.fast import Matrix
+    made = Matrix(part, 32)
+    made.W = part.weight.detach().numpy()
+    return made
+
+
 def products(model, clock, tries=5):
     "Yields how fast the weights pass through a product with one vector, in GB/s."
     from zth.gpt2.fast import Matrix
     parts = [p for p in model.modules() if isinstance(p, torch.nn.Linear)]
     size = sum(4 * p.weight.numel() for p in parts)
     ways = {"F.linear": [lambda x, p=p: torch.nn.functional.linear(x[None], p.weight) for p in parts],
-            "ours": [lambda x, m=Matrix(p, 32): m(x.numpy()) for p in parts]}
+            "ours": [lambda x, m=Matrix(p, 32): m(x.numpy()) for p in parts],
+            "ours, small pages": [lambda x, m=in_place(p): m(x.numpy()) for p in parts]}
     xs = [torch.randn(p.in_features) for p in parts]
     for _ in range(tries):
         for who, way in ways.items():
@@ -129,7 +139,7 @@ def batches(model, clock, rounds):
     from zth.gpt2.sampling import read
     for _ in range(rounds):
         for rows in ROWS:
-            cache = KVCache(model.config, rows)
+            cache = KVCache(replace(model.config, block_size=16), rows)
             idx = torch.randint(model.config.vocab_size, (rows, 10))
             read(model, idx[:, :8], cache)
             start = clock()
