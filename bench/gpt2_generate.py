@@ -121,9 +121,11 @@ def products(model, clock, tries=5):
     from zth.gpt2.fast import Matrix
     parts = [p for p in model.modules() if isinstance(p, torch.nn.Linear)]
     size = sum(4 * p.weight.numel() for p in parts)
-    ways = {"F.linear": [lambda x, p=p: torch.nn.functional.linear(x[None], p.weight) for p in parts],
-            "ours": [lambda x, m=Matrix(p, 32): m(x.numpy()) for p in parts],
-            "ours, small pages": [lambda x, m=in_place(p): m(x.numpy()) for p in parts]}
+    ours, where_they_are = [Matrix(p, 32) for p in parts], [in_place(p) for p in parts]
+    ways = {"F.linear": [lambda x, p=p: torch.nn.functional.linear(x[None], p.weight)
+                         for p in parts],
+            "ours": [lambda x, m=m: m(x.numpy()) for m in ours],
+            "ours, small pages": [lambda x, m=m: m(x.numpy()) for m in where_they_are]}
     xs = [torch.randn(p.in_features) for p in parts]
     for _ in range(tries):
         for who, way in ways.items():
