@@ -37,7 +37,7 @@ def parser(name, about) -> argparse.ArgumentParser:
     return p
 
 
-def peak(clock, n=1024, tries=12) -> dict:  # name -> 10^9 operations per second
+def peak(clock, n=512, tries=60) -> dict:  # name -> 10^9 operations per second
     "Products of two matrices by both libraries of PyTorch, the best of some."
     import torch
     from zth.gpt.fast import onednn_product

@@ -3,29 +3,27 @@
 Same model, weights and batches, float32. The peer's step is written from an understanding of
 nanoGPT: plain linear layers, AdamW in two groups that goes through the tensors one by one (its
 fused kernel is switched on for GPUs only), clipping, and gradients that are freed after the step.
-Ours multiplies with oneDNN where that is faster, updates in one kernel, keeps its memory, and takes
-it in large pages. Memory settings belong to a process and cannot be taken back, so each contender
-is a process of its own, and they take turns. The losses of all have to agree.
+Ours multiplies with oneDNN, updates in one kernel, and keeps its memory. Memory settings belong to
+a process and cannot be taken back, so each contender is a process of its own, and they take turns.
+The losses of all have to agree.
 
 `--log` writes the log that the book reads; `--each` races every change alone, too.
 """
 from __future__ import annotations
 
-import os
 import sys
 
+from contextlib import nullcontext
+from statistics import median
+
+import torch
+
+from ._gpt import Worker, serve
+from ._gpt2 import CLOCKS, clock_of, load, parser, peers
+
 WAYS = {"nanoGPT": (), "oneDNN": ("linear",), "fused": ("fused",), "memory": ("memory",),
-        "large pages": ("pages",), "ours": ("linear", "fused", "memory", "pages")}
-if sys.argv[1:2] == ["--worker"] and "pages" in WAYS[sys.argv[2]]:
-    os.environ["THP_MEM_ALLOC_ENABLE"] = "1"  # before PyTorch asks for its first memory
+        "ours": ("linear", "fused", "memory")}
 
-from contextlib import nullcontext  # noqa: E402
-from statistics import median  # noqa: E402
-
-import torch  # noqa: E402
-
-from ._gpt import Worker, serve  # noqa: E402
-from ._gpt2 import CLOCKS, clock_of, load, parser, peers  # noqa: E402
 
 
 # ---- a contender in its process ------------------------------------------------------------------
@@ -80,7 +78,7 @@ def race(names, opts):
             peer_first = name == names[0]
             with Worker(name, command(name)) as other:
                 for w in ((peer, other) if peer_first else (other,)):
-                    _, losses = w.ask("step 1")  # the first one is slow
+                    _, losses = w.ask("step 2")  # the first ones are slow
                     if w is peer: first = losses[0]
                     elif abs(losses[0] - first) > 1e-4 * first:
                         raise AssertionError(f"{name}: a loss of {losses[0]}, and not {first}")
@@ -116,7 +114,7 @@ def main(
         print("gpt2_step: needs at least 1 round, step, row, token and thread", file=sys.stderr)
         return 2
     from zth.runs import RunLog
-    names = [*WAYS][1:] if opts.each else ["ours"]
+    names = [*WAYS][:0:-1] if opts.each else ["ours"]  # ours first
     command = (f"python -m bench gpt2_step --threads {opts.threads} --rounds {opts.rounds} --steps "
                f"{opts.steps} --batch {opts.batch} --length {opts.length}"
                f"{' --each' if opts.each else ''} --log")
