@@ -13,10 +13,15 @@
 #   ARGS         further arguments for bench, pytest-site and runs         none
 #
 # From the environment: ZTH_DATA_DIR and TIKTOKEN_CACHE_DIR name folders that hold the data sets
-# already; OMP_NUM_THREADS is the number of threads of one process.
+# already; OMP_NUM_THREADS is the number of threads of one process; ZTH_ONLINE=1 also runs the cells and
+# tests that need the network, as the published book does: GPT-2's weights go where HF_HOME says.
 
 PYTHON      ?= python3
 VENV        ?= .venv
+ifeq ($(ZTH_ONLINE),1)
+MARKS       ?= not slow and not gpu
+FLAGS       ?= online
+endif
 MARKS       ?= not slow and not gpu and not online
 FLAGS       ?=
 PORT        ?= 8000

@@ -1,4 +1,4 @@
-"""What all tests share: which `zth` they are about."""
+"""What all tests share: which `zth` they are about, and that the network is not asked by itself."""
 
 import os
 from pathlib import Path
@@ -20,3 +20,12 @@ def pytest_sessionstart(session):
     wanted = os.environ.get("ZTH_INSTALLED")
     if wanted and not Path(zth.__file__).is_relative_to(wanted):
         pytest.exit(f"zth was imported from {zth.__file__}, not from {wanted}", returncode=4)
+
+
+def pytest_collection_modifyitems(config, items):
+    "Tests marked `online` are skipped unless asked for: by ZTH_ONLINE=1, or by name with -m."
+    if os.environ.get("ZTH_ONLINE", "") not in ("", "0") or "online" in config.option.markexpr:
+        return
+    for item in items:
+        if "online" in item.keywords:
+            item.add_marker(pytest.mark.skip(reason="needs the network: ZTH_ONLINE=1 runs it"))

@@ -29,7 +29,7 @@ ORDINARY = {"race", "intermediate"}
 
 # Words that are terms in some places only: what the names of those pages begin with.
 ONLY = {
-    "block": ("07_gpt/",),  # elsewhere the `block_size` of a context
+    "block": ("07_gpt/", "10_gpt2/"),  # elsewhere the `block_size` of a context
     "container": ("06_",),  # chapter 1: containers of Python
     "demonstration": ("07_gpt/assistants",),
     "gain": ("04_", "05_"),  # elsewhere what one wins
