@@ -6,7 +6,8 @@ import pytest
 from zth.weave.cells import *
 
 # %% ../book/appendix/weave/cells.ipynb #800eace0
-import json
+import json, os
+from unittest import mock
 
 import pytest
 from zth.weave.grammar import MARKS
@@ -25,6 +26,19 @@ def test_cell_tags_follow_the_grammar():
     both = cell_tags("#| label: fig-a\n#| fig-cap: A: line.\n#| fig-alt: It rises.\n1")
     assert both["mystnb"]["figure"] == {"name": "fig-a", "caption": "A: line."}
     assert both["mystnb"]["image"] == {"alt": "It rises."}
+
+# %% ../book/appendix/weave/cells.ipynb #4a234b70
+def test_online_cells_run_when_the_build_is_asked_to():
+    from zth.weave.cells import online
+    for value, wanted in (("", False), ("0", False), ("1", True)):
+        with mock.patch.dict(os.environ, ZTH_ONLINE=value):
+            assert online() == wanted
+            assert (cell_tags("#| online\nx") == {}) == wanted
+            for far in ("#| slow\nx", "#| online\n#| gpu\nx", "#| test far\n#| online\nx"):
+                assert "skip-execution" in cell_tags(far)["tags"]
+    with mock.patch.dict(os.environ):
+        os.environ.pop("ZTH_ONLINE", None)
+        assert not online()
 
 # %% ../book/appendix/weave/cells.ipynb #da8f64b2
 def test_tag_notebook_leaves_sources_alone():
@@ -83,6 +97,16 @@ def test_a_block_loses_its_directives_only():
     empty = cell_of("#| export")
     clean_block(empty, empty[0])
     assert empty.children == []
+
+# %% ../book/appendix/weave/cells.ipynb #be77cb8d
+def test_a_cell_that_was_not_run_says_so():
+    from zth.weave.cells import NOT_RUN
+    for value, source, said in (("0", "#| online\nx", True), ("1", "#| online\nx", False),
+                                ("0", "#| test f\n#| online\nx", False), ("0", "x", False)):
+        with mock.patch.dict(os.environ, ZTH_ONLINE=value):
+            cell = cell_of(source)
+            clean_block(cell, cell[0])
+        assert (cell.astext().endswith(NOT_RUN)) == (NOT_RUN in cell.astext()) == said, source
 
 # %% ../book/appendix/weave/cells.ipynb #c0ffee09
 def test_a_fold_says_whether_it_is_a_check():

@@ -7,6 +7,7 @@ from zth.weave.running import *
 
 # %% ../book/appendix/weave/running.ipynb #06392199
 import os, re, subprocess, sys
+from unittest import mock
 
 import pytest
 from zth.weave.exporting import export
@@ -47,6 +48,16 @@ def test_a_page_depends_on_what_it_imports():
         (here / "book/runs/tiny.jsonl").write_text("{}")
         (here / "book/runs/other.jsonl").write_text("{}")
         assert news() == [3]
+
+# %% ../book/appendix/weave/running.ipynb #87b46547
+def test_a_page_with_online_cells_depends_on_the_network():
+    with folder() as here:
+        home = project(here, ["#| online\n1 + 1"], ["1 + 1"])
+        codes = []
+        for value in ("0", "1"):
+            with mock.patch.dict(os.environ, ZTH_ONLINE=value):
+                codes.append([page_code(nb, home) for nb in notebooks(home)])
+    assert [a != b for a, b in zip(*codes)] == [True, False]
 
 # %% ../book/appendix/weave/running.ipynb #81d6f014
 def test_a_page_that_fails_is_named_and_the_others_are_kept():

@@ -35,6 +35,8 @@ COMMANDS = {
                   "Train a GPT on a text of your own, let it write, measure it."),
     "tokens": Entry("zth.tokenizer.own_tokens:app",
                     "Train a tokenizer, encode, decode, count and look at tokens."),
+    "gpt2": Entry("zth.gpt2.own_gpt2:app",
+                  "Let GPT-2 write, measure a text with it, look into its file."),
 }
 
 # %% ../book/appendix/cli.ipynb #48fba07a

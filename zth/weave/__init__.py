@@ -4,8 +4,8 @@
 __all__ = ['GRAMMAR', 'MARKS', 'directives', 'indent_code', 'as_test', 'cell_problems', 'WeaveError', 'read_notebook',
            'notebook_problems', 'settings', 'notebooks', 'project_problems', 'ExportTests', 'make_tests', 'woven',
            'export', 'unclean_cells', 'check', 'COLOURS', 'record', 'plot_style', 'CHECKS', 'cell_tags', 'tag_notebook',
-           'defined_names', 'only_checks', 'imported_modules', 'page_code', 'run_pages', 'api_text', 'lecture_table',
-           'setup', 'main']
+           'defined_names', 'only_checks', 'online', 'imported_modules', 'page_code', 'run_pages', 'api_text',
+           'lecture_table', 'setup', 'main']
 
 # %% ../../book/appendix/weave/index.ipynb #18facad9
 from .grammar import GRAMMAR, MARKS, directives, indent_code, as_test, cell_problems
@@ -13,7 +13,7 @@ from .sources import WeaveError, read_notebook, notebook_problems, settings, not
 from .sources import project_problems
 from .exporting import ExportTests, make_tests, woven, export, unclean_cells, check
 from .pages import COLOURS, record, plot_style
-from .cells import CHECKS, cell_tags, tag_notebook, defined_names, only_checks
+from .cells import CHECKS, cell_tags, tag_notebook, defined_names, only_checks, online
 from .running import imported_modules, page_code, run_pages
 from .reference import api_text, lecture_table
 from .site import setup
@@ -23,5 +23,5 @@ _all_ = ["GRAMMAR", "MARKS", "directives", "indent_code", "as_test", "cell_probl
          "WeaveError", "read_notebook", "notebook_problems", "settings", "notebooks",
          "project_problems", "ExportTests", "make_tests", "woven", "export", "unclean_cells",
          "check", "COLOURS", "record", "plot_style", "CHECKS", "cell_tags", "tag_notebook",
-         "defined_names", "only_checks", "imported_modules", "page_code", "run_pages",
+         "defined_names", "only_checks", "online", "imported_modules", "page_code", "run_pages",
          "api_text", "lecture_table", "setup", "main"]

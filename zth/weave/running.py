@@ -9,7 +9,7 @@ __all__ = ['imported_modules', 'page_code', 'run_pages']
 import ast, functools, hashlib, json, os, re, sys
 from pathlib import Path
 
-from .cells import tag_notebook
+from .cells import online, tag_notebook
 from .sources import WeaveError, project_problems, read_notebook, settings
 
 # %% ../../book/appendix/weave/running.ipynb #81d6f002
@@ -50,6 +50,8 @@ def page_code(
         found[name] = file.read_text("utf-8") if file else ""  # a name in a module has no file
         inside = name if file and file.stem == "__init__" else name.rpartition(".")[0]
         todo += imported_modules(found[name], package, inside)
+    if any("#| online" in source or "online()" in source for source in cells):
+        found["ZTH_ONLINE"] = str(online())
     for log in sorted((home / cfg["nbs_path"] / "runs").glob("*.jsonl")):
         if any(log.stem in source for source in cells): found[log.name] = log.read_text("utf-8")
     return hashlib.sha256(json.dumps(sorted(found.items())).encode()).hexdigest()
