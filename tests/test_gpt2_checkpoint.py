@@ -8,9 +8,12 @@ from zth.gpt2.checkpoint import *
 # %% ../book/10_gpt2/checkpoint.ipynb #733a4146
 import json
 import os
+import sys
 import tempfile
 import types
 import unittest.mock
+import warnings
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -62,6 +65,25 @@ def test_a_name_that_is_nothing_is_refused():
         with pytest.raises(WeightsError, match="holds no model.safetensors"): find_weights(at_)
         path_ = file_(at_, tensors_())
         assert find_weights(at_) == find_weights(path_) == path_
+        for old_ in ("model.safetensors.index.json", "pytorch_model.bin"): Path(at_, old_).touch()
+        assert find_weights(at_) == path_  # as in transformers, whatever lies beside it
+    with pytest.raises(WeightsError, match="neither a file nor a folder"):
+        find_weights("~no-such-user/x")
+
+# %% ../book/10_gpt2/checkpoint.ipynb #e3043af5
+def test_a_folder_that_happens_to_be_called_gpt2_hides_nothing():
+    before_ = os.getcwd()
+    with tempfile.TemporaryDirectory() as at_:
+        os.chdir(at_)
+        try:
+            os.mkdir("gpt2")
+            with unittest.mock.patch.dict(find_weights.__globals__,
+                                          _from_hub=lambda name: f"{name} of the hub"):
+                assert find_weights("gpt2") == "gpt2 of the hub"
+                with pytest.raises(WeightsError, match="holds no model"): find_weights("./gpt2")
+            path_ = file_("gpt2", tensors_())
+            assert find_weights("gpt2") == path_
+        finally: os.chdir(before_)
 
 # %% ../book/10_gpt2/checkpoint.ipynb #25c04277
 def test_every_wrapping_gives_the_same_tensors():
@@ -113,7 +135,6 @@ def test_build_nanogpts_checkpoint_is_read_without_its_program():
         def __init__(self): self.n_head = 4
 
     GPTConfig.__module__, GPTConfig.__qualname__ = "__main__", "GPTConfig"
-    import sys
     turned_ = {f"transformer.{n}": t.t() if n.endswith(TRANSPOSED) else t
                for n, t in tensors_().items()}
     with tempfile.TemporaryDirectory() as at_:
@@ -178,6 +199,109 @@ def test_a_pickle_with_a_program_or_a_huge_view_is_refused():
             refused_(path_, "cannot be read|refused")
         torch.save([1, 2], path_)
         refused_(path_, "cannot be read")
+
+# %% ../book/10_gpt2/checkpoint.ipynb #5bb7bf85
+def test_a_pickle_with_odd_names_or_tensors_elsewhere_is_refused():
+    with tempfile.TemporaryDirectory() as at_:
+        path_, good_ = Path(at_, "x.bin"), tensors_()
+        for name_ in (5, None, (1, 2), b"wte.weight"):
+            torch.save(good_ | {name_: torch.zeros(2)}, path_)
+            refused_(path_, "name of a tensor is no text")
+        torch.save(good_ | {"wte.weight": torch.zeros(11, 64, device="meta")}, path_)
+        refused_(path_, "no plain tensor")
+        one_ = torch.zeros(128, 64)  # of which every matrix is a part
+        torch.save({n: one_.view(-1)[:t.numel()].view(t.shape) if t.numel() < 8192 else t
+                    for n, t in tensors_(n_layer=9, n_embd=16).items()}, path_)
+        refused_(path_, "claim more than it holds")
+
+# %% ../book/10_gpt2/checkpoint.ipynb #19c80fa6
+def test_a_compressed_pickle_is_refused_before_it_is_unpacked():
+    with tempfile.TemporaryDirectory() as at_:
+        plain_, path_ = Path(at_, "a.bin"), Path(at_, "b.bin")
+        torch.save({n: t * 0 for n, t in tensors_().items()}, plain_)
+        with zipfile.ZipFile(plain_) as z_, zipfile.ZipFile(path_, "w", zipfile.ZIP_DEFLATED) as to_:
+            for part_ in z_.namelist(): to_.writestr(part_, z_.read(part_))
+        assert path_.stat().st_size < plain_.stat().st_size / 10
+        with unittest.mock.patch.object(torch, "load", side_effect=AssertionError):
+            refused_(path_, "it is compressed")
+        assert Weights(plain_).sizes["n_layer"] == 2
+
+# %% ../book/10_gpt2/checkpoint.ipynb #d11c60d8
+def test_tensors_that_share_memory_are_parted():
+    with tempfile.TemporaryDirectory() as at_:
+        path_, one_ = Path(at_, "x.bin"), torch.randn(64)
+        some_ = torch.randn(1000)
+        torch.save(tensors_() | {"ln_f.weight": one_, "ln_f.bias": one_, "h.0.ln_1.bias": some_[:64]},
+                   path_)
+        state_ = Weights(path_).state()
+        state_["transformer.ln_f.weight"].fill_(7)
+        assert torch.equal(state_["transformer.ln_f.bias"], one_)
+        assert state_["transformer.h.0.ln_1.bias"].untyped_storage().nbytes() == 4 * 64
+        assert state_["lm_head.weight"] is state_["transformer.wte.weight"]
+
+# %% ../book/10_gpt2/checkpoint.ipynb #fb2f5325
+def test_number_of_heads_that_is_no_number_is_refused():
+    with tempfile.TemporaryDirectory() as at_:
+        path_ = Path(at_, "ckpt.pt")
+        for heads_ in (torch.tensor([1, 2]), torch.ones(9, 9), 0, 0.0, False, True, "", [], {}, (1,)):
+            torch.save({"model": tensors_(), "model_args": {"n_head": heads_}}, path_)
+            refused_(path_, "64 numbers in .* ?heads")
+        path_ = file_(at_, tensors_())
+        for heads_ in (0, [], {}, "", False):
+            Path(at_, "config.json").write_text(json.dumps({"n_head": heads_}))
+            refused_(path_, "64 numbers in .* ?heads")
+        Path(at_, "config.json").write_text('{"n_head": null}')
+        assert Weights(path_).sizes["n_head"] == 1
+        for heads_ in (0, False, ""):
+            with pytest.raises(WeightsError, match="64 numbers in"): Weights(path_, n_head=heads_)
+
+# %% ../book/10_gpt2/checkpoint.ipynb #3cbde339
+def test_many_empty_blocks_and_sizes_of_0_are_refused_at_once():
+    with tempfile.TemporaryDirectory() as at_:
+        good_ = tensors_()
+        with unittest.mock.patch.dict(Weights.__init__.__globals__, stored_shapes=None):
+            refused_(file_(at_, good_ | {f"h.{k}": torch.zeros(0) for k in range(900)}), "are empty")
+            none_ = {"wte.weight": torch.zeros(0, 64), "wpe.weight": torch.zeros(0, 64)}
+            for bad_ in (none_, good_ | none_, {k: good_[k] for k in none_}):
+                refused_(file_(at_, bad_), "a size is 0")
+
+# %% ../book/10_gpt2/checkpoint.ipynb #437ec0c0
+def test_prefixes_come_in_any_order():
+    for before_ in ("", "_orig_mod.", "module.", "module._orig_mod.", "_orig_mod.module."):
+        with tempfile.TemporaryDirectory() as at_:
+            path_ = file_(at_, {f"{before_}transformer.{n}": t for n, t in tensors_().items()})
+            assert "h.1.ln_2.bias" in Weights(path_).held
+
+# %% ../book/10_gpt2/checkpoint.ipynb #66ed8da9
+def test_torch_load_says_nothing_of_its_own():
+    with tempfile.TemporaryDirectory() as at_, warnings.catch_warnings():
+        path_ = Path(at_, "x.pt")
+        def warn_(*_, **__):
+            warnings.warn("looks like a TorchScript archive", stacklevel=1)
+            raise RuntimeError("no")
+        torch.save({}, path_)
+        warnings.simplefilter("error")
+        with unittest.mock.patch.object(torch, "load", warn_): refused_(path_, "cannot be read: no")
+
+# %% ../book/10_gpt2/checkpoint.ipynb #4c905125
+def test_pipes_pointers_and_texts_are_no_files():
+    with tempfile.TemporaryDirectory() as at_:
+        for name_ in ("x.bin", "model.safetensors", "model.safetensors.index.json"):
+            path_ = Path(at_, name_)
+            if hasattr(os, "mkfifo"):
+                os.mkfifo(path_)
+                refused_(path_, "it is no plain file")  # and does not wait
+                path_.unlink()
+            path_.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n")
+            refused_(path_, "pointer of Git LFS")
+            path_.unlink()
+        for bytes_ in (b"", b"hello", b"<html>", bytes(99)):
+            Path(at_, "x.bin").write_bytes(bytes_)
+            refused_(Path(at_, "x.bin"), "it is no PyTorch file")
+        path_ = file_(at_, tensors_())
+        if hasattr(os, "mkfifo"):
+            os.mkfifo(Path(at_, "config.json"))
+            refused_(path_, "config.json cannot be read: it is no plain file")
 
 # %% ../book/10_gpt2/checkpoint.ipynb #5e7fad9a
 def test_the_hub_is_asked_once_and_its_errors_are_one_sentence():

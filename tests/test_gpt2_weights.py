@@ -9,6 +9,7 @@ from zth.gpt2.weights import *
 import json
 import os
 import tempfile
+import unittest.mock
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,7 @@ def through_folder(theirs):
         theirs.save_pretrained(folder)
         return GPT.from_pretrained(folder)
 
+# %% ../book/10_gpt2/weights.ipynb #3caa3522
 @torch.no_grad()
 def distance(ours, theirs, idx):
     "The largest difference of the logits."
@@ -110,6 +112,32 @@ def test_what_is_saved_is_what_the_file_should_hold():
         assert torch.allclose(again_(idx_)[0], m_(idx_)[0], atol=1e-6)
         for p_ in again_.parameters(): assert p_.requires_grad
 
+# %% ../book/10_gpt2/weights.ipynb #de7c6a20
+def test_a_save_that_fails_leaves_the_old_model_whole():
+    old_, new_ = GPT(GPTConfig(8, 11, 2, 2, 12)), GPT(GPTConfig(8, 11, 2, 3, 12))
+    with tempfile.TemporaryDirectory() as at_:
+        save_pretrained(old_, at_)
+        files_ = {p: p.read_bytes() for p in Path(at_).iterdir()}
+        with (unittest.mock.patch("safetensors.torch.save", lambda *_: [0, "no bytes"]),
+              pytest.raises(TypeError)):
+            save_pretrained(new_, at_)  # the write of the numbers fails, as on a full disk
+        assert {p: p.read_bytes() for p in Path(at_).iterdir()} == files_
+        Path(at_, "model.safetensors").unlink()
+        Path(at_, "model.safetensors").mkdir()
+        with pytest.raises(OSError): save_pretrained(new_, at_)
+        assert files_[Path(at_, "config.json")] == Path(at_, "config.json").read_bytes()
+
+# %% ../book/10_gpt2/weights.ipynb #e2ecef17
+def test_what_is_saved_is_what_is_loaded_whatever_lay_there():
+    with tempfile.TemporaryDirectory() as at_:
+        old_, new_ = (GPT(GPTConfig(8, 11, 2, 2, 12)) for _ in range(2))
+        part_ = save_pretrained(old_, at_).rename(Path(at_, "part-1.safetensors"))
+        Path(at_, "model.safetensors.index.json").write_text(json.dumps(
+            {"weight_map": dict.fromkeys(to_stored(old_), part_.name)}))
+        assert torch.equal(GPT.from_pretrained(at_).lm_head.weight, old_.lm_head.weight)
+        save_pretrained(new_, at_)
+        assert torch.equal(GPT.from_pretrained(at_).lm_head.weight, new_.lm_head.weight)
+
 # %% ../book/10_gpt2/weights.ipynb #3c17d8ae
 def test_a_model_without_biases_is_the_same_in_transformers():
     pytest.importorskip("transformers")
@@ -130,6 +158,12 @@ def test_a_model_that_a_file_cannot_describe_is_refused():
         m_ = GPT(GPTConfig(8, 11, 1, 2, 12))
         m_.transformer.h[0].mlp.gelu = nn.GELU()
         with pytest.raises(ValueError, match="another activation"): save_pretrained(m_, at_)
+        m_ = GPT(GPTConfig(8, 11, 1, 2, 12))
+        for part_ in m_.transformer.modules():
+            if hasattr(part_, "eps"): part_.eps = 0.1
+        with pytest.raises(ValueError, match="another eps"): save_pretrained(m_, at_)
+        with pytest.raises(ValueError, match="save its `module`"):
+            save_pretrained(nn.DataParallel(m_), at_)
         assert not list(Path(at_).iterdir())
 
 # %% ../book/10_gpt2/weights.ipynb #5017c4c6

@@ -296,14 +296,15 @@ def test_a_log_that_cannot_begin_says_so_in_a_line():
 @contextlib.contextmanager
 def a_package(**labs):
     "A package `tiny` in a folder of its own, with a lab for each dictionary of runs."
-    with tempfile.TemporaryDirectory() as top, mock.patch.dict(sys.modules):
+    with tempfile.TemporaryDirectory() as top, mock.patch.object(sys, "path", [top, *sys.path]):
         Path(top, "tiny").mkdir()
         for name in ("__init__", *labs, "other"): Path(top, "tiny", f"{name}.py").touch()
-        with mock.patch.object(sys, "path", [top, *sys.path]):
-            for name, runs in labs.items():
-                module = sys.modules[f"tiny.{name}"] = types.ModuleType(f"tiny.{name}")
-                module.RUNS = runs
-            yield Path(top)
+        for name, runs in labs.items():
+            module = sys.modules[f"tiny.{name}"] = types.ModuleType(f"tiny.{name}")
+            module.RUNS = runs
+        try: yield Path(top)
+        finally:  # these and no others: half of a library that came meanwhile would be gone
+            for name in [n for n in sys.modules if n.split(".")[0] == "tiny"]: del sys.modules[name]
 
 # %% ../book/appendix/runs.ipynb #c10a0038
 def test_the_labs_of_a_package_make_one_command():

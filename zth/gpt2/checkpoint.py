@@ -6,8 +6,12 @@ __all__ = ['SIZES', 'TRANSPOSED', 'BUFFERS', 'stored_shapes', 'WeightsError', 'f
 # %% ../../book/10_gpt2/checkpoint.ipynb #fa73b251
 import hashlib
 import json
+import os
 import pickle
 import re
+import stat
+import warnings
+import zipfile
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -54,13 +58,15 @@ def find_weights(
     name: str,  # one of `SIZES`, a folder, or a file
 ) -> Path:
     "The file with a model's weights; those that were published are fetched from the hub."
-    path = Path(name).expanduser()
+    try: path = Path(name).expanduser()
+    except RuntimeError: path = Path(name)  # "~" and the name of nobody
     if path.is_dir():
-        for file in ("model.safetensors.index.json", "model.safetensors", "pytorch_model.bin"):
-            if (path / file).exists(): return path / file
-        raise WeightsError(f"the folder {name} holds no model.safetensors, no index of shards and "
-                           "no pytorch_model.bin")
-    if path.exists(): return path
+        for file in ("model.safetensors", "model.safetensors.index.json", "pytorch_model.bin"):
+            if (path / file).exists(): return path / file  # in the order of transformers
+        if str(name) not in SIZES:  # a folder that only happens to be called gpt2 hides nothing
+            raise WeightsError(f"the folder {name} holds no model.safetensors, no index of shards "
+                               "and no pytorch_model.bin")
+    elif path.exists(): return path
     if str(name) in SIZES: return _from_hub(name)
     raise WeightsError(f"{name} is neither a file nor a folder nor one of {', '.join(SIZES)}")
 
@@ -79,8 +85,17 @@ def _of_index(path):
     return {n: e for part in sorted(parts) for n, e in _of_file(path.with_name(part)).items()}
 
 # %% ../../book/10_gpt2/checkpoint.ipynb #51d12b7d
+def _check_file(path):
+    "Refuse what is no file (reading a pipe would wait for ever); return its first bytes."
+    if not stat.S_ISREG(os.stat(path).st_mode): raise ValueError("it is no plain file")
+    with open(path, "rb") as f: start = f.read(32)
+    if start.startswith(b"version https://git-lfs"):
+        raise ValueError("it is a pointer of Git LFS; fetch the file itself (git lfs pull)")
+    return start
+
 def _json(path):
     "A small JSON file that holds a dict."
+    _check_file(path)
     if path.stat().st_size > 16 * 2**20: raise ValueError(f"{path.name} is too large")
     if not isinstance(found := json.loads(path.read_text("utf-8")), dict):
         raise ValueError(f"{path.name} holds no dict")
@@ -93,23 +108,38 @@ class _Record:
 # %% ../../book/10_gpt2/checkpoint.ipynb #ca3a86e9
 def _check_plain(name, t):
     "Refuse what is no tensor, and a tensor that is larger than its file."
-    if not isinstance(t, torch.Tensor) or t.layout != torch.strided:
+    if type(name) is not str: raise ValueError("the name of a tensor is no text")
+    if not isinstance(t, torch.Tensor) or t.layout != torch.strided or t.device.type != "cpu":
         raise ValueError(f"{name} is no plain tensor")
     # strides of 0 make a huge tensor of a few bytes
     if t.numel() * t.element_size() > t.untyped_storage().nbytes():
         raise ValueError(f"{name} claims more numbers than the file holds")
+
+# %% ../../book/10_gpt2/checkpoint.ipynb #7faee944
+def _check_packed(path):
+    "Refuse a PyTorch file that holds more than its length: PyTorch does not compress."
+    start = _check_file(path)[:2]
+    if start == b"\x80\x02": return  # as PyTorch wrote until 2020
+    if start != b"PK": raise ValueError("it is no PyTorch file")
+    with zipfile.ZipFile(path) as z: unpacked = sum(part.file_size for part in z.infolist())
+    if unpacked > os.stat(path).st_size: raise ValueError("it is compressed")
 
 # %% ../../book/10_gpt2/checkpoint.ipynb #327005e0
 def _of_pickle(path):
     "The tensors of a PyTorch file, and what a training script wrote beside them."
     stand_in = type("GPTConfig", (_Record,), {"__module__": "__main__"})  # build-nanogpt's
     allow = getattr(torch.serialization, "safe_globals", nullcontext)  # PyTorch 2.5 or later
-    with allow([stand_in]):
+    _check_packed(path)
+    with allow([stand_in]), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the errors say enough
         saved = torch.load(path, map_location="cpu", weights_only=True)
     about = saved.get("model_args", saved.get("config"))  # nanoGPT, build-nanogpt
     about = getattr(about, "__dict__", about)
     tensors = saved.get("model", saved)
     for n, t in tensors.items(): _check_plain(n, t)
+    own = [t for n, t in tensors.items() if not _plain(n).endswith((*BUFFERS, "lm_head.weight"))]
+    if sum(t.nbytes for t in own) > path.stat().st_size:
+        raise ValueError("its tensors claim more than it holds")
     held = {n: (tuple(t.shape), t.dtype, t.detach) for n, t in tensors.items()}
     return held, about if isinstance(about, dict) else {}
 
@@ -117,22 +147,21 @@ def _of_pickle(path):
 def _entries(path):
     "Name: (shape, dtype, reader), and what the file says about the model, for `n_head`."
     try:
+        _check_file(path)
         if path.name.endswith(".index.json"): return _of_index(path), {}
         if path.suffix == ".safetensors": return _of_file(path), {}
         return _of_pickle(path)
     except pickle.UnpicklingError:
         raise WeightsError(f"{path} holds more than tensors, perhaps a program: refused") from None
-    except (OSError, EOFError, ValueError, LookupError, TypeError, RuntimeError,
-            AttributeError) as e:  # what the two libraries raise for bytes that are no file
+    except (OSError, EOFError, ValueError, LookupError, TypeError, RuntimeError, AttributeError,
+            zipfile.BadZipFile) as e:  # what the two libraries raise for bytes that are no file
         said = (str(e).splitlines() or [""])[0] if not isinstance(e, KeyError) else f"no {e}"
         raise WeightsError(f"{path} cannot be read: {said}") from e
 
 # %% ../../book/10_gpt2/checkpoint.ipynb #7823bac9
 def _plain(name):
-    "A tensor's name without what wrappers put in front of it."
-    for prefix in ("_orig_mod.", "module.", "transformer."):  # compile, DDP, GPT2LMHeadModel
-        name = name.removeprefix(prefix)
-    return name
+    "A tensor's name without what compile, DDP and GPT2LMHeadModel put in front of it."
+    return re.sub(r"^(_orig_mod\.|module\.)*(transformer\.)?", "", name)
 
 # %% ../../book/10_gpt2/checkpoint.ipynb #42a022a9
 def _check_config(path, config, sizes):
@@ -174,6 +203,8 @@ class Weights:
         except (KeyError, ValueError):
             raise WeightsError(f"{self.path} holds no GPT-2: no wte and wpe") from None
         layers = {n.split(".")[1] for n in self.held if n.startswith("h.")}
+        if min(V, C, T, len(layers)) < 1 or 6 * len(layers) > len(self.held):  # a block has 6 or 12
+            raise WeightsError(f"{self.path} holds no GPT-2: a size is 0, or blocks are empty")
         sizes = dict(n_layer=len(layers), n_embd=C, vocab_size=V, block_size=T,
                      bias="ln_f.bias" in self.held)
         beside = self.path.with_name("config.json")
@@ -182,9 +213,11 @@ class Weights:
             except (OSError, ValueError, RecursionError) as e:
                 raise WeightsError(f"{beside} cannot be read: {e}") from e
             _check_config(self.path, about, sizes)
-        n_head = n_head or about.get("n_head") or max(1, C // 64)
+        if n_head is None: n_head = about.get("n_head")
+        if n_head is None: n_head = max(1, C // 64)
         if type(n_head) is not int or not 0 < n_head <= C or C % n_head:
-            raise WeightsError(f"{self.path}: {C} numbers in {n_head!r:.40} heads")
+            said = repr(n_head) if type(n_head) in (int, float, str) else type(n_head).__name__
+            raise WeightsError(f"{self.path}: {C} numbers in {said:.40} heads")
         return sizes | {"n_head": n_head}
 
     def _check_shapes(self):
@@ -226,8 +259,13 @@ class Weights:
         dtype: torch.dtype = torch.float32,
     ) -> dict:  # name: tensor, for `GPT.load_state_dict`
         "All tensors as the model of this chapter wants them."
-        names = [n for n in self.held if n != "lm_head.weight"]
-        made = {f"transformer.{n}": self.tensor(n).to(dtype).contiguous() for n in names}
+        made, places = {}, set()
+        for n in [n for n in self.held if n != "lm_head.weight"]:
+            t = self.tensor(n).to(dtype).contiguous()
+            place = t.untyped_storage()  # views of one memory would be trained together
+            if place.data_ptr() in places or place.nbytes() > t.nbytes: t = t.clone()
+            places.add(place.data_ptr())
+            made[f"transformer.{n}"] = t
         table = made["transformer.wte.weight"]
         if vocab_size and vocab_size < len(table): table = table[:vocab_size].clone()
         return made | {"transformer.wte.weight": table, "lm_head.weight": table}

@@ -5,6 +5,7 @@ __all__ = ['to_stored', 'save_pretrained', 'count_table']
 
 # %% ../../book/10_gpt2/weights.ipynb #264ebaaf
 import json
+import os
 from pathlib import Path
 
 from ..files import replacing
@@ -16,10 +17,13 @@ def to_stored(
     model: GPT,
 ) -> dict:  # name: tensor, as in `stored_shapes`; biases of 0 where the model has none
     "The tensors of a model as the published files have them."
+    if hasattr(model, "module"): raise ValueError("a wrapped model: save its `module`")
     if model.lm_head.weight is not model.transformer.wte.weight:
         raise ValueError("the head is not tied to the token table: `Weights` would refuse the file")
     if any(getattr(b.mlp.gelu, "approximate", None) != "tanh" for b in model.transformer.h):
         raise ValueError("another activation than GELU by tanh: `Weights` would refuse the file")
+    if any(getattr(part, "eps", 1e-5) != 1e-5 for part in model.transformer.modules()):
+        raise ValueError("a norm with another eps than 1e-5: `Weights` would refuse the file")
     made = {}
     for name, t in model.transformer.state_dict().items():
         made[name] = t.t().contiguous() if name.endswith(TRANSPOSED) else t.contiguous()
@@ -44,10 +48,13 @@ def save_pretrained(
                   n_layer=c.n_layer, n_head=c.n_head, bos_token_id=end, eos_token_id=end,
                   attn_pdrop=c.dropout, embd_pdrop=c.dropout, resid_pdrop=c.dropout)
     folder.mkdir(parents=True, exist_ok=True)
-    with replacing(folder / "config.json") as f:
+    made = save(tensors, {"format": "pt"})
+    # both files are whole before either has its name: the new model, or the old one
+    with replacing(folder / "config.json") as f, replacing(folder / "model.safetensors") as g:
         f.write(json.dumps(config, indent=2).encode() + b"\n")
-    with replacing(folder / "model.safetensors") as f:  # whole or not at all
-        f.write(save(tensors, {"format": "pt"}))
+        f.flush()
+        os.fsync(f.fileno())
+        g.write(made)
     return folder / "model.safetensors"
 
 # %% ../../book/10_gpt2/weights.ipynb #d8fb8819
