@@ -6,6 +6,7 @@ import pytest
 from zth.gpt2.fast import *
 
 # %% ../book/10_gpt2/fast.ipynb #ee242b85
+import copy
 import subprocess
 import sys
 
@@ -135,6 +136,42 @@ def test_a_decoder_refuses_what_it_cannot_read():
         with pytest.raises(ValueError) as error_: decoder_.read(wrong_)
         assert "\n" not in str(error_.value) and decoder_.cache.length == 0
     with pytest.raises(ValueError, match="tokens to read"): next(decoder_.stream([], 3))
+
+# %% ../book/10_gpt2/fast.ipynb #36da81c3
+def test_a_decoder_checks_its_settings_as_stream_does():
+    m_ = sharp()
+    decoder_ = Decoder(m_)
+    for how_ in (dict(top_k=0), dict(top_k=-1), dict(top_p=7, temperature=0), dict(temperature=-1.0)):
+        with pytest.raises(ValueError, match=next(iter(how_))): decoder_.stream([3], 3, **how_)
+    with pytest.raises(TypeError): decoder_.read([1.5])
+    same(Decoder(m_).read(iter([True])), Decoder(m_).read([1]), tol=0)
+
+# %% ../book/10_gpt2/fast.ipynb #9a1fa8e0
+def test_two_texts_of_one_decoder_do_not_mix():
+    decoder_ = Decoder(sharp())
+    first_ = decoder_.stream([1, 2], 5, temperature=0)
+    next(first_)
+    other_ = list(decoder_.stream([7, 8, 9], 5, temperature=0))
+    with pytest.raises(RuntimeError, match="another text"): next(first_)
+    assert other_ == generate(sharp(), [[7, 8, 9]], 5, temperature=0)[0]
+    decoder_.reset()
+    decoder_.read([1, 2, 3])
+    twin_ = copy.deepcopy(decoder_)
+    same(twin_.read([4]), decoder_.read([4]), tol=1e-5)
+    same(twin_.read([5]), Decoder(sharp()).read([1, 2, 3, 4, 5]), tol=1e-4)
+
+# %% ../book/10_gpt2/fast.ipynb #e6a96754
+def test_a_damaged_model_writes_nothing():
+    def damaged_(where, factor):
+        model = sharp()
+        with torch.no_grad(): model.get_parameter(where).mul_(factor)
+        return model
+    for where_, factor_ in (("transformer.ln_f.weight", float("nan")),
+                            ("transformer.h.0.attn.c_attn.weight", float("nan")),
+                            ("transformer.h.0.attn.c_attn.weight", 1e22)):
+        for prompt_ in ([1], [1, 2]):
+            with pytest.raises(ValueError, match="nan or infinity"):
+                list(Decoder(damaged_(where_, factor_)).stream(prompt_, 4, temperature=0))
 
 # %% ../book/10_gpt2/fast.ipynb #662cdd84
 def test_a_full_context_takes_no_more():

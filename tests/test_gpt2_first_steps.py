@@ -66,6 +66,18 @@ def test_a_loader_continues_where_another_was():
     a_.reset()
     assert a_.next_batch()[0][0, 0] == 0
 
+# %% ../book/10_gpt2/first_steps.ipynb #4c688589
+def test_the_state_of_other_batches_is_refused():
+    a_ = DataLoaderLite(2, 4, torch.arange(40), 1, 2)
+    for _ in range(5):
+        b_ = DataLoaderLite(2, 4, torch.arange(40), 1, 2)
+        b_.load_state_dict(a_.state_dict())
+        assert torch.equal(a_.next_batch()[0], b_.next_batch()[0])
+    for wrong_ in (-1, -8, 7, 16, 40):
+        with pytest.raises(ValueError, match=f"position {wrong_} is"):
+            a_.load_state_dict({"position": wrong_})
+        assert a_.position in (8, 24)
+
 # %% ../book/10_gpt2/first_steps.ipynb #7fcc4a0e
 def test_a_text_that_is_too_short_is_refused():
     for wrong_, said_ in (((3, 4, 12), "12 tokens, and a round of batches needs 13"),

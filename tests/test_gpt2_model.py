@@ -116,6 +116,7 @@ def test_operations_are_counted_as_by_hand():
     by_hand_ = (6 * 123_653_376 + 12 * 12 * 768 * 1024) * 1024  # training, one sequence
     assert abs(m_.estimate_mfu(1, 1.0, peak=by_hand_) - 1) < 1e-12
     assert abs(m_.estimate_mfu(6, 3.0, peak=by_hand_) - 2) < 1e-12
+    with pytest.raises(ValueError, match="no batch takes 0"): m_.estimate_mfu(1, 0)
     assert abs(by_hand_ / 3 / 2.916e11 - 1) < 0.002  # nanoGPT's count of the forward pass
 
 # %% ../book/10_gpt2/model.ipynb #87170e24
@@ -148,6 +149,16 @@ def test_writing_is_reproducible_and_greedy_takes_the_likeliest():
     assert set(few_.tolist()) == set(m_(ids_(1, 2))[0][0, -1].topk(3).indices.tolist())
     assert torch.equal(m_.generate(ids_(), 2, 1e-6, generator=gen()), m_.generate(ids_(), 2, top_k=1))
     with pytest.raises(ValueError, match="temperature must be above 0"): m_.generate(ids_(), 1, 0.0)
+
+# %% ../book/10_gpt2/model.ipynb #227c39a3
+def test_what_generate_and_forward_cannot_use_is_refused():
+    m_ = tiny_()
+    for t_ in (math.inf, math.nan, 1e-45, -1.0):
+        with pytest.raises(ValueError, match="above 0 and finite"): m_.generate(ids_(), 1, t_)
+    for k_ in (0, -1):
+        with pytest.raises(ValueError, match="top_k must be 1"): m_.generate(ids_(), 1, top_k=k_)
+    with pytest.raises(ValueError, match=r"targets \(2, 3\) for tokens \(3, 2\)"):
+        m_(ids_(3, 2), ids_(2, 3))
 
 # %% ../book/10_gpt2/model.ipynb #66cf7bdb
 def test_a_cropped_context_keeps_its_beginning():

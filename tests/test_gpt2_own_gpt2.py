@@ -15,7 +15,8 @@ import subprocess
 import sys
 import tempfile
 import tracemalloc
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
 from itertools import count, islice, product
 from pathlib import Path
 from unittest import mock
@@ -140,6 +141,7 @@ def test_every_stride_gives_each_token_its_context():
 def test_a_text_needs_a_token_to_expect():
     for ids in ([], [3]):
         with pytest.raises(ValueError, match="nothing to expect"): text_loss(small(), ids)
+    with pytest.raises(ValueError, match="from 1 to 64, not 0"): text_loss(small(), [1, 2], stride=0)
 
 # %% ../book/10_gpt2/own_gpt2.ipynb #a113b32f
 def test_without_a_network_a_name_is_looked_for_in_the_cache_at_once():
@@ -150,12 +152,25 @@ def test_without_a_network_a_name_is_looked_for_in_the_cache_at_once():
             said = call("info", "--model", "gpt2-xl")
         assert said == (1, "", "zth: gpt2-xl is not on this machine, and there is no network to fetch "
                                "it: set HF_HOME to a cache that has it, or name a folder\n")
+        Path("gpt2-xl").mkdir()  # a folder without a model is not meant
+        with mock.patch.object(hub, "HF_HUB_CACHE", str(at)):
+            assert call("info", "--model", "gpt2-xl") == said
         assert not hub.HF_HUB_OFFLINE or os.environ.get("HF_HUB_OFFLINE")
         os.rename("small", "gpt2")  # a folder of that name comes first
         assert call("info")[0] == 0
     with mock.patch.dict("sys.modules", huggingface_hub=None), pytest.raises(CommandError) as e:
         find_model("gpt2-xl")
     assert "pip install" in str(e.value)
+
+# %% ../book/10_gpt2/own_gpt2.ipynb #00b78379
+def test_the_hub_does_not_report_each_trial():
+    pytest.importorskip("huggingface_hub")
+    code = ("import logging; from zth.gpt2 import own_gpt2; own_gpt2._hub_is_near(); "
+            "from huggingface_hub import hf_hub_download; "
+            "print(logging.getLogger('huggingface_hub').level == logging.ERROR)")
+    done = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, timeout=300,
+                          env=os.environ | {"https_proxy": "http://127.0.0.1:1"})
+    assert done.stdout == "True\n", done.stderr
 
 # %% ../book/10_gpt2/own_gpt2.ipynb #1685fa1c
 def test_the_files_of_a_model_in_parts_are_all_found():
@@ -201,6 +216,12 @@ def test_a_model_cannot_command_the_terminal():
     assert visible("a\x1b]0;x\x07\r\tä\n") == r"a\u001b]0;x\u0007\u000d" + "\tä\n"
     with mock.patch.object(sys, "stdout", mock.Mock(isatty=lambda: True)):
         assert own_gpt2._output() is own_gpt2.visible
+
+# %% ../book/10_gpt2/own_gpt2.ipynb #e0ab5183
+def test_joined_characters_are_shown_as_they_are():
+    assert visible("\u202eab\x9b\ud800") == r"\u202eab\u009b\ud800"
+    family = "\U0001f468\u200d\U0001f469 \U0001fae8 می\u200cخواهم \xad"
+    assert visible(family) == family
 
 # %% ../book/10_gpt2/own_gpt2.ipynb #28e3059b
 def test_generate_prints_the_prompt_and_what_the_model_streams():
@@ -262,6 +283,13 @@ def test_progress_is_told_in_bytes_of_the_file():
         assert tqdm.call_args.kwargs["disable"] is None  # shown on a terminal only
 
 # %% ../book/10_gpt2/own_gpt2.ipynb #7ea93ee2
+def test_without_standard_error_there_is_a_result_all_the_same():
+    with desk(rhyme=RHYME), mock.patch.object(own_gpt2, "open_table", lambda name: TOKENS):
+        with mock.patch.object(sys, "stderr", None), redirect_stdout(StringIO()) as out:
+            own_gpt2.measure_text("rhyme.txt", "small")
+    assert out.getvalue().startswith("rhyme.txt: ") and "bits per byte" in out.getvalue()
+
+# %% ../book/10_gpt2/own_gpt2.ipynb #b610f07c
 def test_an_interrupt_tells_the_loss_so_far():
     with desk(rhyme=RHYME * 9):
         def two(*args, real=own_gpt2.window_losses):
@@ -309,11 +337,13 @@ WRONG = {
     ("generate",): (2, "Missing argument"),
     ("generate", "a", "-m", "nowhere"): (1, "nowhere is neither a file nor a folder"),
     ("generate", "a", "-m", "empty"): (1, "the folder empty holds no model.safetensors"),
-    ("generate", "a", "-m", "rhyme.txt"): (1, "rhyme.txt holds more than tensors"),
+    ("generate", "a", "-m", "rhyme.txt"): (1, "rhyme.txt cannot be read: it is no PyTorch file"),
     ("generate", "a", "-m", "cut"): (1, "cut/model.safetensors cannot be read"),
     ("generate", "a", "-m", "few"): (1, "few has 300 tokens, and GPT-2's tokenizer has 50,257"),
     ("generate", "a", "-m", "broken"): (1, "broken: the logits hold nan or infinity"),
-    ("generate", "a", "-m", "small", "--top-p", "0"): (1, "top_p must be above 0"),
+    ("generate", "a", "-m", "nowhere", "--top-p", "0"): (2, "--top-p"),
+    ("generate", "a", "-m", "nowhere", "--temperature", "inf"): (2, "--temperature"),
+    ("generate", "a\udce9", "-m", "small"): (1, "the prompt is not text in UTF-8"),
     ("generate", "a", "-m", "small", "--temperature", "-1"): (2, "--temperature"),
     ("generate", "a", "-m", "small", "-n", "0"): (2, "-n"),
     ("loss", "gone.txt"): (1, "gone.txt: there is no such file"),
@@ -349,7 +379,7 @@ def test_every_mistake_is_answered_in_one_line():
             got, out, err = call(*args)
             assert (got, err.count("\n"), err[:3]) == (status, 1, "zth"), (args, got, out, err)
             assert said in err, (args, err)
-            assert out.strip() in ("", "a"), (args, out)
+            assert out in ("", "a\n"), (args, out)
 
 # %% ../book/10_gpt2/own_gpt2.ipynb #7d48c4c8
 def test_without_the_table_of_tokens_it_says_so_in_one_line():

@@ -117,6 +117,13 @@ def test_bad_arguments_are_refused_when_stream_is_called():
     with pytest.raises(ValueError, match="0 or more"): stream(m_, good_, -1)
     assert generate(m_, good_ * 2, 0) == [[], []]
 
+# %% ../book/10_gpt2/sampling.ipynb #352944f6
+def test_prompts_may_be_tensors():
+    want_ = pad_left([[1, 2], [3, 4]])
+    for same_ in (torch.tensor([[1, 2], [3, 4]]), [torch.tensor([1, 2]), torch.tensor([3, 4])]):
+        assert all(map(torch.equal, pad_left(same_), want_))
+    with pytest.raises(ValueError, match="at least one token"): pad_left(torch.zeros(2, 0))
+
 # %% ../book/10_gpt2/sampling.ipynb #76f599e9
 def test_writing_leaves_the_mode_alone_and_uses_no_dropout():
     m_ = sharp(dropout=0.5)

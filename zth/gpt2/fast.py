@@ -8,11 +8,12 @@ __all__ = ['HAVE_NUMBA', 'prange', 'F32', 'bytes_per_token', 'compiled', 'add_up
 import math
 import mmap
 import time
+from operator import index
 
 import numpy as np
 import torch
 
-from ..gpt.sampling import KVCache, next_token
+from ..gpt.sampling import KVCache, next_probs, next_token
 from .model import GPTConfig
 from .sampling import read
 
@@ -43,7 +44,7 @@ def compiled(
     "Compile a function if numba is installed; its sums may be added up in any order."
     def compile_(function):
         if not HAVE_NUMBA: return function
-        how = dict(parallel=parallel, fastmath=True, nogil=True)
+        how = dict(parallel=parallel, fastmath=True, nogil=True, error_model="numpy")
         try: return numba.njit(cache=True, **how)(function)
         except RuntimeError: return numba.njit(**how)(function)  # no folder to keep it in
     return compile_
@@ -103,7 +104,7 @@ def norm(x, weight, bias, out):  # (C,) each
     for i in range(len(x)): mean += x[i]
     mean /= n
     for i in range(len(x)): square += (x[i] - mean) * (x[i] - mean)
-    inverse = F32(1) / np.sqrt(square / n + F32(1e-5))
+    inverse = F32(1) / np.sqrt(square / n + F32(1e-5))  # 1e-5: see `nn.LayerNorm`
     for i in range(len(x)): out[i] = (x[i] - mean) * inverse * weight[i] + bias[i]
 
 # %% ../../book/10_gpt2/fast.ipynb #ad0c8207
@@ -138,7 +139,7 @@ def attend(qkv, keys, values, t, out):  # (3C,), (nh, T, hs) twice, a position, 
             total += weights[s]
         out[a:b] = F32(0)
         for s in range(t + 1):
-            share = weights[s] / total
+            share = weights[s] / total  # all shares together are 1
             for j in range(hs): out[a + j] += share * values[h, s, j]
 
 # %% ../../book/10_gpt2/fast.ipynb #e82144d0
@@ -206,14 +207,13 @@ class Decoder:
     def reset(self) -> None:
         "Forget what was read."
         self.cache = KVCache(self.model.config, 1)
-        # the same memory for both: what PyTorch has read, the compiled functions find
-        self.keys, self.values = self.cache.keys[:, 0].numpy(), self.cache.values[:, 0].numpy()
 
     def read(self,
         ids: list,  # at least one
     ) -> torch.Tensor:  # (V,)
         "Read more of a text; the logits after it."
         start, config = self.cache.length, self.model.config
+        ids = [int(index(i)) for i in ids]  # 1.5 is no token
         wrong = [i for i in ids if not 0 <= i < config.vocab_size]
         if wrong: raise ValueError(f"token {wrong[0]}, and there are {config.vocab_size}")
         if not 0 < len(ids) <= config.block_size - start:
@@ -221,7 +221,7 @@ class Decoder:
                              f"{config.block_size - start} fit into the rest of the context")
         if len(ids) == 1 and self.compiled: return self._step(ids[0], start)
         # only the new ones are computed: what stands for the old ones does not matter
-        return read(self.model, torch.tensor([[0] * start + list(ids)]), self.cache)[0]
+        return read(self.model, torch.tensor([[0] * start + ids]), self.cache)[0]
 
     @torch.no_grad()
     def _step(self, token, t):
@@ -230,9 +230,11 @@ class Decoder:
         tables = self.model.transformer
         x = (tables.wte.weight[token] + tables.wpe.weight[t]).numpy()  # (C,): the stream
         normed, received = np.empty_like(x), np.empty_like(x)
+        # the same memory for both: what PyTorch has read, the compiled functions find
+        keys, values = self.cache.keys[:, 0].numpy(), self.cache.values[:, 0].numpy()
         for layer, (ln_1, c_attn, c_proj, ln_2, c_fc, c_out) in enumerate(self.layers):
             norm(x, *ln_1, normed)
-            attend(c_attn(normed), self.keys[layer], self.values[layer], t, received)
+            attend(c_attn(normed), keys[layer], values[layer], t, received)
             x += c_proj(received)
             norm(x, *ln_2, normed)
             wide = c_fc(normed)  # (4C,)
@@ -244,6 +246,7 @@ class Decoder:
 
     def _draw(self, logits, temperature, top_k, top_p, generator):
         "The next token."
+        if not logits.max().isfinite(): raise ValueError("the logits hold nan or infinity")
         if temperature == 0: return int(logits.argmax())
         # only the likeliest are sorted: to sort all tokens takes a good part of a token's time
         best, ids = logits.topk(min(top_k or len(logits), len(logits)))
@@ -260,12 +263,19 @@ class Decoder:
         generator: torch.Generator = None,
     ):  # iterator of ids
         "Write on, token by token."
+        next_probs(torch.zeros(1, 1), temperature, top_k, top_p)  # refuses bad settings now
+        return self._stream(list(prompt), max_new_tokens, stop,
+                            (temperature, top_k, top_p, generator))
+
+    def _stream(self, text, n_new, stop, how):
         self.reset()
-        text, logits = list(prompt), self.read(prompt)
-        for n in range(max_new_tokens):
-            token = self._draw(logits, temperature, top_k, top_p, generator)
+        logits = self.read(text)
+        for n in range(n_new):
+            token, here = self._draw(logits, *how), (self.cache, self.cache.length)
             yield token
-            if token == stop or n == max_new_tokens - 1: return
+            if here != (self.cache, self.cache.length):
+                raise RuntimeError("this decoder has read another text: two need two decoders")
+            if token == stop or n == n_new - 1: return
             text.append(token)
             if self.cache.length < self.model.config.block_size: logits = self.read([token])
             else:  # the window slides, and every token gets another position

@@ -45,7 +45,11 @@ class DataLoaderLite:
 
     def load_state_dict(self, state: dict) -> None:  # as `state_dict` gave it
         "Continue where another loader was."
-        self.position = state["position"]
+        position, turn = state["position"], self.B * self.T * self.num_processes
+        begin = position - self.B * self.T * self.process_rank  # of this round of batches
+        if begin < 0 or begin % turn or begin + turn + 1 > len(self.tokens):
+            raise ValueError(f"position {position} is that of other batches or of another text")
+        self.position = position
 
 # %% ../../book/10_gpt2/first_steps.ipynb #0243eb3e
 @torch.no_grad()

@@ -151,6 +151,8 @@ class GPT(nn.Module):
     ) -> tuple:  # logits (B, T, V), and the mean loss or None
         logits = self.lm_head(self.features(idx))  # (B, T, V)
         if targets is None: return logits, None
+        if targets.shape != idx.shape:
+            raise ValueError(f"targets {tuple(targets.shape)} for tokens {tuple(idx.shape)}")
         loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=-1)
         return logits, loss
 
@@ -209,6 +211,7 @@ class GPT(nn.Module):
         peak: float = 312e12,  # operations per second: bfloat16 on an A100
     ) -> float:  # 1 would be the data sheet
         "The share of the processor's peak that training reaches (PaLM, appendix B)."
+        if not seconds > 0: raise ValueError(f"no batch takes {seconds} seconds")
         c = self.config
         # 6 per weight and token, and the products of queries with keys, weights with values
         per_token = 6 * self.get_num_params() + 12 * c.n_layer * c.n_embd * c.block_size
@@ -223,7 +226,9 @@ class GPT(nn.Module):
         generator: torch.Generator = None,  # None: PyTorch's own
     ) -> torch.Tensor:  # (B, T + max_new_tokens)
         "Write on: the whole context is computed for every token."
-        if not temperature > 0: raise ValueError("temperature must be above 0; greedy is top_k=1")
+        if not 1e-9 <= temperature < math.inf:  # by less than that it overflows
+            raise ValueError("temperature must be above 0 and finite; greedy is top_k=1")
+        if top_k is not None and top_k < 1: raise ValueError(f"top_k must be 1 or more: {top_k}")
         for _ in range(max_new_tokens):
             seen = idx[:, -self.config.block_size:]
             logits = self.lm_head(self.features(seen)[:, -1]) / temperature  # (B, V)

@@ -19,7 +19,7 @@ def pad_left(
     pad_id: int = 0,  # any id of the vocabulary: no position attends to it
 ) -> tuple:  # ids (B, T) int64, and how many pads each row begins with, (B,) int64
     "Put prompts of different lengths into one batch, with their ends side by side."
-    if not prompts or not all(prompts):
+    if not min(map(len, prompts), default=0):
         raise ValueError("a prompt needs at least one token: <|endoftext|> stands for a beginning")
     T = max(map(len, prompts))
     rows = [[pad_id] * (T - len(p)) + list(p) for p in prompts]
