@@ -131,8 +131,7 @@ def files_of(
     path: Path,  # the file with the weights, or the index of its parts
 ) -> list[Path]:  # it, its parts, and a config.json
     "The files that a model consists of."
-    listed = path.name.endswith(".index.json") and path.is_file()  # a pipe would wait
-    text = path.read_text("utf-8") if listed else ""
+    text = path.read_text("utf-8") if path.match("*.index.json") and path.is_file() else ""
     parts = sorted({*re.findall(r'"([\w.-]+\.safetensors)"', text)})  # they lie beside it
     return [f for f in map(path.with_name, [path.name, *parts, "config.json"]) if f.is_file()]
 
