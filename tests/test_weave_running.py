@@ -59,6 +59,16 @@ def test_a_page_with_online_cells_depends_on_the_network():
                 codes.append([page_code(nb, home) for nb in notebooks(home)])
     assert [a != b for a, b in zip(*codes)] == [True, False]
 
+# %% ../book/appendix/weave/running.ipynb #3a445a99
+def test_a_page_with_data_depends_on_where_they_are():
+    with folder() as here:
+        home = project(here, ["from pkg.data import text"], ["1 + 1"])
+        codes = []
+        for place in ("", "/somewhere"):
+            with mock.patch.dict(os.environ, ZTH_DATA_DIR=place):
+                codes.append([page_code(nb, home) for nb in notebooks(home)])
+    assert [a != b for a, b in zip(*codes)] == [True, False]
+
 # %% ../book/appendix/weave/running.ipynb #81d6f014
 def test_a_page_that_fails_is_named_and_the_others_are_kept():
     pytest.importorskip("jupyter_cache")

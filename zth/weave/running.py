@@ -52,6 +52,9 @@ def page_code(
         todo += imported_modules(found[name], package, inside)
     if any("#| online" in source or "online()" in source for source in cells):
         found["ZTH_ONLINE"] = str(online())
+    if f"{package}.data" in found:  # with another folder of data, a page shows other numbers
+        places = (os.environ.get(name, "") for name in ("ZTH_DATA_DIR", "TIKTOKEN_CACHE_DIR"))
+        found["data"] = os.pathsep.join(places)
     for log in sorted((home / cfg["nbs_path"] / "runs").glob("*.jsonl")):
         if any(log.stem in source for source in cells): found[log.name] = log.read_text("utf-8")
     return hashlib.sha256(json.dumps(sorted(found.items())).encode()).hexdigest()
