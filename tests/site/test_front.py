@@ -84,7 +84,7 @@ def test_the_road_is_solid_between_finished_chapters_only(browser, site, station
     "As it is painted: the share of pixels along the line that have the colour of the forward pass."
     from PIL import Image
 
-    browser.visit("index.html", width=width, height=3400, dark=dark)
+    browser.visit("index.html", width=width, height=5200, dark=dark)
     size = browser.js("return [innerWidth, innerHeight]")
     picture = Image.open(io.BytesIO(browser.driver.get_screenshot_as_png())).convert("RGB")
     assert list(picture.size) == size
@@ -94,6 +94,7 @@ def test_the_road_is_solid_between_finished_chapters_only(browser, site, station
     for i, line in enumerate(browser.js(LINES)):
         box = [round(line[k]) for k in ("x", "y")]
         box += [round(line["x"] + line["width"]), round(line["y"] + line["height"])]
+        assert box[2] <= size[0] and box[3] <= size[1], "the road goes on below the picture"
         part = picture.crop(box)
         pixels = part.load()
         steps = range(2, (part.width if line["along"] == "x" else part.height) - 2)
