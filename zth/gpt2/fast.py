@@ -91,18 +91,14 @@ def bandwidth(
 @compiled(parallel=True)
 def product(W, bias, x, out):  # (n, m), (n,), (m,) and (n,)
     "out = W x + bias: each weight is read once."
-    n, m = W.shape
-    half = n // 2
+    half = (len(W) + 1) // 2
     for i in prange(half):
+        k = min(half + i, len(W) - 1)  # of an odd number of rows the last is done twice
         upper, lower = F32(0), F32(0)
-        for j in range(m):
+        for j in range(W.shape[1]):
             upper += W[i, j] * x[j]
-            lower += W[half + i, j] * x[j]
-        out[i], out[half + i] = upper + bias[i], lower + bias[half + i]
-    if n % 2:  # the last row has no partner
-        total = F32(0)
-        for j in range(m): total += W[n - 1, j] * x[j]
-        out[n - 1] = total + bias[n - 1]
+            lower += W[k, j] * x[j]
+        out[i], out[k] = upper + bias[i], lower + bias[k]
 
 # %% ../../book/10_gpt2/fast.ipynb #ed09dc54
 @compiled()
@@ -306,16 +302,11 @@ def rounded(
 @compiled(parallel=True)
 def product_rounded(W, scale, bias, x, out):  # whole numbers (n, m), then as for `product`
     "out = scale W x + bias."
-    n, m = W.shape
-    half = n // 2
+    half = (len(W) + 1) // 2
     for i in prange(half):
+        k = min(half + i, len(W) - 1)
         upper, lower = F32(0), F32(0)
-        for j in range(m):
+        for j in range(W.shape[1]):
             upper += F32(W[i, j]) * x[j]
-            lower += F32(W[half + i, j]) * x[j]
-        out[i] = upper * scale[i] + bias[i]
-        out[half + i] = lower * scale[half + i] + bias[half + i]
-    if n % 2:  # the last row has no partner
-        total = F32(0)
-        for j in range(m): total += F32(W[n - 1, j]) * x[j]
-        out[n - 1] = total * scale[n - 1] + bias[n - 1]
+            lower += F32(W[k, j]) * x[j]
+        out[i], out[k] = upper * scale[i] + bias[i], lower * scale[k] + bias[k]
