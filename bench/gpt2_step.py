@@ -1,11 +1,12 @@
 """One training step of the 124M GPT-2: as nanoGPT does it on a CPU, and ours.
 
-Same model, weights and batches, float32. The peer's step is written from an understanding of
-nanoGPT: plain linear layers, AdamW in two groups that goes through the tensors one by one (its
-fused kernel is switched on for GPUs only), clipping, and gradients that are freed after the step.
-Ours multiplies with oneDNN, updates in one kernel, and keeps its memory. Memory settings belong to
-a process and cannot be taken back, so each contender is a process of its own, and they take turns.
-The losses of all have to agree.
+Same model, weights and batches, parameters in float32. The peer's step is written from an
+understanding of nanoGPT: plain linear layers, AdamW in two groups that goes through the tensors one
+by one (its fused kernel is switched on for GPUs only), clipping, and gradients that are freed after
+the step. Ours multiplies with oneDNN, updates in one kernel, and keeps its memory; "bfloat16" does
+the same with products of numbers of 16 bits, by autocast around the forward pass and the loss.
+Memory settings belong to a process and cannot be taken back, so each contender is a process of its
+own, and they take turns. The losses of all have to agree, with 16 bits to three digits.
 
 `--log` writes the log that the book reads; `--each` races every change alone, too.
 """
@@ -22,8 +23,7 @@ from ._gpt import Worker, serve
 from ._gpt2 import CLOCKS, clock_of, load, parser, peers
 
 WAYS = {"nanoGPT": (), "oneDNN": ("linear",), "fused": ("fused",), "memory": ("memory",),
-        "ours": ("linear", "fused", "memory")}
-
+        "bfloat16": ("bf16", "fused", "memory"), "ours": ("linear", "fused", "memory")}
 
 
 # ---- a contender in its process ------------------------------------------------------------------
@@ -41,7 +41,8 @@ def stepper(flags, batch, T):
 
     def step():
         ids = torch.randint(model.config.vocab_size, (batch, T + 1), generator=g)
-        _, loss = model(ids[:, :-1], ids[:, 1:])
+        with torch.autocast("cpu", torch.bfloat16, enabled="bf16" in flags):
+            _, loss = model(ids[:, :-1], ids[:, 1:])
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
@@ -80,7 +81,7 @@ def race(names, opts):
                 for w in ((peer, other) if peer_first else (other,)):
                     _, losses = w.ask("step 2")  # the first ones are slow
                     if w is peer: first = losses[0]
-                    elif abs(losses[0] - first) > 1e-4 * first:
+                    elif abs(losses[0] - first) > (1e-3 if "bf16" in WAYS[name] else 1e-4) * first:
                         raise AssertionError(f"{name}: a loss of {losses[0]}, and not {first}")
                 for k in range(opts.rounds):
                     for w in (peer, other):
@@ -114,7 +115,7 @@ def main(
         print("gpt2_step: needs at least 1 round, step, row, token and thread", file=sys.stderr)
         return 2
     from zth.runs import RunLog
-    names = [*WAYS][:0:-1] if opts.each else ["ours"]  # ours first
+    names = [*WAYS][:0:-1] if opts.each else ["ours", "bfloat16"]  # ours first
     command = (f"python -m bench gpt2_step --threads {opts.threads} --rounds {opts.rounds} --steps "
                f"{opts.steps} --batch {opts.batch} --length {opts.length}"
                f"{' --each' if opts.each else ''} --log")

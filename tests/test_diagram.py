@@ -33,3 +33,13 @@ def test_a_part_that_does_not_exist_is_refused():
     for bad_ in (lambda: gpt_diagram("memory"), lambda: gpt_diagram(links={"eyes": "x"})):
         with pytest.raises(ValueError, match="no part is called '(memory|eyes)'; there are tokens"):
             bad_()
+
+# %% ../book/appendix/diagram.ipynb #04a8cf09
+def test_a_map_is_xml_with_a_link_for_each_box():
+    made_ = page_map({"a": [("x & y", "p"), ("<", "q")], "b": [("z", "p")]}, {"p": "P", "q": "Q"},
+                     'of "two"', [[(182, 62), (190, 62), (190, 128), (182, 128)]])
+    links_ = parseString(made_.svg).getElementsByTagName("a")
+    assert [a.getAttribute("href") for a in links_] == ["p.html", "q.html", "p.html"]
+    assert made_.svg.count('class="tip"') == 2 and 'viewBox="0 0 446 160"' in made_.svg
+    with pytest.raises(ValueError, match="no title for the page 'r'"):
+        page_map({"a": [("x", "r")]}, {}, "")
