@@ -36,7 +36,10 @@ def stepper(flags, batch, T):
     if "linear" in flags: faster(model, {torch.nn.Linear: fast_linear()})
     optimizer = model.configure_optimizers(0.1, 6e-4, (0.9, 0.95))
     if "fused" not in flags:
-        optimizer = torch.optim.AdamW(optimizer.param_groups, fused=False)  # groups keep the rest
+        # new groups: those of an optimizer keep `fused`, whatever the next one is told
+        groups = [{k: g[k] for k in ("params", "lr", "betas", "eps", "weight_decay")}
+                  for g in optimizer.param_groups]
+        optimizer = torch.optim.AdamW(groups, fused=False)
     g = torch.Generator().manual_seed(2)
 
     def step():

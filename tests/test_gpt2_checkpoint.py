@@ -189,6 +189,9 @@ def test_a_pickle_with_a_program_or_a_huge_view_is_refused():
         path_, good_ = Path(at_, "pytorch_model.bin"), tensors_()
         torch.save({"model": good_, "x": Evil_()}, path_)
         refused_(path_, "perhaps a program: refused")
+        old_ = torch.torch_version.TorchVersion("2.5.1+cpu")
+        with unittest.mock.patch.object(torch, "__version__", old_):
+            refused_(path_, "needs PyTorch 2.6")
         huge_ = torch.zeros(1).as_strided((10**9, 64), (0, 0))
         for odd_, said_ in ((huge_, "claims more numbers"), (3, "no plain tensor"),
                             (torch.eye(4).to_sparse(), "no plain tensor")):

@@ -216,10 +216,20 @@ def test_check_mfu_refuses():
     assert "missing" in said_["no attention"] and "looked up" in said_["positions"]
     assert "nothing were masked" in said_["half"] and "over the peak" in said_["percent"]
 
+# %% ../book/10_gpt2/exercises.ipynb #ad91a680
+def test_check_numbers_refuses():
+    good_ = dict(fastest=40, eight=160, before=769, passes=19, bits=0.962)
+    check_numbers(good_)
+    said_ = refuses(check_numbers, {
+        "None": None, "stub": dict.fromkeys(good_), "off by one": {**good_, "before": 768},
+        "half": {**good_, "eight": 80}, "all windows": {**good_, "passes": 20},
+        "nats": {**good_, "bits": 3 / 4.5}, "bytes": {**good_, "fastest": 10}})
+    assert "are new" in said_["off by one"] and "nats" in said_["nats"]
+
 # %% ../book/10_gpt2/exercises.ipynb #4c866cc1
 def test_the_checkers_use_no_assert():
     import ast, inspect
     import zth.gpt2.exercises as module_
     tree_ = ast.parse(inspect.getsource(module_))
     assert not [node for node in ast.walk(tree_) if isinstance(node, ast.Assert)]
-    assert len([name for name in module_.__all__ if name.startswith("check_")]) == 9
+    assert len([name for name in module_.__all__ if name.startswith("check_")]) == 10

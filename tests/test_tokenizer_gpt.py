@@ -172,27 +172,3 @@ def test_a_published_table_is_listed():
         tok_.save_vocab(f"{folder_}/x.vocab")
         last_ = Path(folder_, "x.vocab").read_text("utf-8").splitlines()[-2:]
     assert last_ == ["[ab] 256", "[<|x|>] 300"]
-
-# %% ../book/09_tokenizer/gpt.ipynb #c1493f76
-def by_bytes(text, ranks):
-    "Join two parts if their bytes are a token."
-    parts = [bytes([b]) for b in text]
-    while near := [(ranks[a + b], i) for i, (a, b) in enumerate(zip(parts, parts[1:]))
-                   if a + b in ranks]:
-        i = min(near)[1]
-        parts[i:i + 2] = [parts[i] + parts[i + 1]]
-    return [ranks[part] for part in parts]
-
-# %% ../book/09_tokenizer/gpt.ipynb #85ff24db
-def test_bytes_and_recovered_pairs_give_the_same_tokens():
-    rng_ = random.Random(7)
-    for _ in range(300):
-        ranks_ = {bytes([b]): i for i, b in enumerate(b"ab")}
-        for _ in range(6):
-            ranks_.setdefault(rng_.choice(list(ranks_)) + rng_.choice(list(ranks_)), len(ranks_))
-        try: merges_ = recover_merges(ranks_)
-        except ValueError: continue
-        for n_ in (1, 2, 7, 19, 200):  # 200: long enough for the heap
-            text_ = bytes(rng_.choices(b"ab", k=n_))
-            got_ = encode_chunk([ranks_[bytes([b])] for b in text_], merges_)
-            assert got_ == by_bytes(text_, ranks_)

@@ -64,6 +64,22 @@ def test_the_rules_of_pieces():
     for piece_ in ("e▁t", "▁▁a", "дa", "it's", "19", "a1", "▁1", "x" * 17, "ab!", "日a"):
         assert not may_be_piece(piece_), piece_
 
+# %% ../book/09_tokenizer/sentencepiece.ipynb #3b5b13c7
+def test_one_pair_for_each_piece_would_do():
+    import random
+    from zth.tokenizer.basic import encode_chunk
+    tok_, one_ = trained(), {}
+    for piece_ in tok_.pieces[259:]:
+        if len(piece_) > 1:  # what the older pieces make of it is the pair
+            left_, right_ = encode_chunk([tok_.ids[c] for c in piece_], one_)
+            one_[left_, right_] = tok_.ids[piece_]
+    assert len(one_) < len(tok_.merges)
+    rng_, letters_ = random.Random(3), [i for i, p in enumerate(tok_.pieces) if i > 258 and len(p) == 1]
+    for _ in range(1000):
+        if rng_.random() < 0.5: ids_ = rng_.choices(letters_, k=rng_.randrange(20))
+        else: ids_ = [tok_.ids[c] for c in "".join(rng_.choices(tok_.pieces[259:], k=6))]
+        assert encode_chunk(ids_, one_) == encode_chunk(ids_, tok_.merges)
+
 # %% ../book/09_tokenizer/sentencepiece.ipynb #1fe4a0c5
 def test_what_looks_like_a_special_token_is_text():
     for text_ in ("<unk>", "<s>", "</s>", "a</s>b", "<0x41>"):

@@ -11,6 +11,7 @@ import random
 
 from zth.data import DataError, encoding
 from zth.tokenizer.basic import BasicTokenizer, encode_chunk, get_stats, learn_merges
+from zth.tokenizer.gpt import recover_merges
 from zth.tokenizer.theory import (JoinCounter, encode_bytes, encode_linear, encode_one_pass,
                                   is_valid, joins)
 
@@ -130,3 +131,27 @@ def test_encoding_without_merges_agrees_with_tiktoken():
         counter_ = JoinCounter(RanksTokenizer(enc_._mergeable_ranks, GPT2_SPLIT_PATTERN, {}))
         for word_ in (b" tokenization", b"abababababab", b"=" * 99, b"Gr\xc3\xb6\xc3\x9fe", b"\xff\0"):
             assert encode_linear(word_, counter_) == enc_._core_bpe.encode_single_piece(word_)
+
+# %% ../book/09_tokenizer/theory.ipynb #c1493f76
+def by_bytes(text, ranks):
+    "Join two parts if their bytes are a token."
+    parts = [bytes([b]) for b in text]
+    while near := [(ranks[a + b], i) for i, (a, b) in enumerate(zip(parts, parts[1:]))
+                   if a + b in ranks]:
+        i = min(near)[1]
+        parts[i:i + 2] = [parts[i] + parts[i + 1]]
+    return [ranks[part] for part in parts]
+
+# %% ../book/09_tokenizer/theory.ipynb #85ff24db
+def test_bytes_and_recovered_pairs_give_the_same_tokens():
+    rng_ = random.Random(7)
+    for _ in range(300):
+        ranks_ = {bytes([b]): i for i, b in enumerate(b"ab")}
+        for _ in range(6):
+            ranks_.setdefault(rng_.choice(list(ranks_)) + rng_.choice(list(ranks_)), len(ranks_))
+        try: merges_ = recover_merges(ranks_)
+        except ValueError: continue
+        for n_ in (1, 2, 7, 19, 200):  # 200: long enough for the heap
+            text_ = bytes(rng_.choices(b"ab", k=n_))
+            got_ = encode_chunk([ranks_[bytes([b])] for b in text_], merges_)
+            assert got_ == by_bytes(text_, ranks_)

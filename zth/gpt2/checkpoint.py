@@ -12,7 +12,6 @@ import re
 import stat
 import warnings
 import zipfile
-from contextlib import nullcontext
 from pathlib import Path
 
 import torch
@@ -53,7 +52,7 @@ BUFFERS = (".attn.bias", ".attn.masked_bias")
 class WeightsError(Exception):
     "Weights are not available or are not GPT-2's; the message says why and what to do."
 
-# %% ../../book/10_gpt2/checkpoint.ipynb #bacbe1fd
+# %% ../../book/10_gpt2/checkpoint.ipynb #97b722eb
 def find_weights(
     name: str,  # one of `SIZES`, a folder, or a file
 ) -> Path:
@@ -70,13 +69,16 @@ def find_weights(
     if str(name) in SIZES: return _from_hub(name)
     raise WeightsError(f"{name} is neither a file nor a folder nor one of {', '.join(SIZES)}")
 
-# %% ../../book/10_gpt2/checkpoint.ipynb #6db63136
+# %% ../../book/10_gpt2/checkpoint.ipynb #45548153
+def _plain(name):
+    "A tensor's name without what compile, DDP and GPT2LMHeadModel put in front of it."
+    return re.sub(r"^(_orig_mod\.|module\.)*(transformer\.)?", "", name)
+
 def _of_file(path):
     "The tensors of a safetensors file, unread, each as (shape, dtype, function that reads it)."
     file = TensorFile(path)
     return {n: (s, file.dtypes[n], lambda n=n: file.tensor(n)) for n, s in file.shapes.items()}
 
-# %% ../../book/10_gpt2/checkpoint.ipynb #dccb187c
 def _of_index(path):
     "The tensors of a model in several files, all of them in the folder of their index."
     parts = set(_json(path)["weight_map"].values())
@@ -84,7 +86,6 @@ def _of_index(path):
         raise ValueError("it names a file outside its folder")
     return {n: e for part in sorted(parts) for n, e in _of_file(path.with_name(part)).items()}
 
-# %% ../../book/10_gpt2/checkpoint.ipynb #51d12b7d
 def _check_file(path):
     "Refuse what is no file (reading a pipe would wait for ever); return its first bytes."
     if not stat.S_ISREG(os.stat(path).st_mode): raise ValueError("it is no plain file")
@@ -101,11 +102,9 @@ def _json(path):
         raise ValueError(f"{path.name} holds no dict")
     return found
 
-# %% ../../book/10_gpt2/checkpoint.ipynb #349a08e6
 class _Record:
     "Stands for a `GPTConfig` in a training script's checkpoint: its fields, and no code."
 
-# %% ../../book/10_gpt2/checkpoint.ipynb #ca3a86e9
 def _check_plain(name, t):
     "Refuse what is no tensor, and a tensor that is larger than its file."
     if type(name) is not str: raise ValueError("the name of a tensor is no text")
@@ -115,7 +114,6 @@ def _check_plain(name, t):
     if t.numel() * t.element_size() > t.untyped_storage().nbytes():
         raise ValueError(f"{name} claims more numbers than the file holds")
 
-# %% ../../book/10_gpt2/checkpoint.ipynb #7faee944
 def _check_packed(path):
     "Refuse a PyTorch file that holds more than its length: PyTorch does not compress."
     start = _check_file(path)[:2]
@@ -124,13 +122,13 @@ def _check_packed(path):
     with zipfile.ZipFile(path) as z: unpacked = sum(part.file_size for part in z.infolist())
     if unpacked > os.stat(path).st_size: raise ValueError("it is compressed")
 
-# %% ../../book/10_gpt2/checkpoint.ipynb #327005e0
 def _of_pickle(path):
     "The tensors of a PyTorch file, and what a training script wrote beside them."
     stand_in = type("GPTConfig", (_Record,), {"__module__": "__main__"})  # build-nanogpt's
-    allow = getattr(torch.serialization, "safe_globals", nullcontext)  # PyTorch 2.5 or later
+    if torch.__version__ < (2, 6):  # before, it could run a program in spite of weights_only
+        raise ValueError("a pickle needs PyTorch 2.6 or later; a safetensors file does not")
     _check_packed(path)
-    with allow([stand_in]), warnings.catch_warnings():
+    with torch.serialization.safe_globals([stand_in]), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the errors say enough
         saved = torch.load(path, map_location="cpu", weights_only=True)
     about = saved.get("model_args", saved.get("config"))  # nanoGPT, build-nanogpt
@@ -143,7 +141,6 @@ def _of_pickle(path):
     held = {n: (tuple(t.shape), t.dtype, t.detach) for n, t in tensors.items()}
     return held, about if isinstance(about, dict) else {}
 
-# %% ../../book/10_gpt2/checkpoint.ipynb #45548153
 def _entries(path):
     "Name: (shape, dtype, reader), and what the file says about the model, for `n_head`."
     try:
@@ -157,11 +154,6 @@ def _entries(path):
             zipfile.BadZipFile) as e:  # what the two libraries raise for bytes that are no file
         said = (str(e).splitlines() or [""])[0] if not isinstance(e, KeyError) else f"no {e}"
         raise WeightsError(f"{path} cannot be read: {said}") from e
-
-# %% ../../book/10_gpt2/checkpoint.ipynb #7823bac9
-def _plain(name):
-    "A tensor's name without what compile, DDP and GPT2LMHeadModel put in front of it."
-    return re.sub(r"^(_orig_mod\.|module\.)*(transformer\.)?", "", name)
 
 # %% ../../book/10_gpt2/checkpoint.ipynb #42a022a9
 def _check_config(path, config, sizes):
@@ -183,7 +175,7 @@ def _check_config(path, config, sizes):
 
 # %% ../../book/10_gpt2/checkpoint.ipynb #4bd15c7b
 class Weights:
-    "A GPT-2 file: names and shapes checked when it is opened, numbers read when asked for."
+    "A GPT-2 file: names and shapes checked when it is opened, weights read when asked for."
     def __init__(self,
         path: Path,  # a .safetensors or its index, or a PyTorch file such as pytorch_model.bin
         n_head: int = None,  # None: what a file beside it says, or a head per 64 numbers
@@ -287,7 +279,7 @@ def _from_hub(name):
     if not cached: _check_digest(path)
     return path
 
-# %% ../../book/10_gpt2/checkpoint.ipynb #b8e0b333
+# %% ../../book/10_gpt2/checkpoint.ipynb #240409ec
 def _check_digest(path):
     "Compare a downloaded file with its name in the cache, which is its SHA-256."
     blob = path.resolve()

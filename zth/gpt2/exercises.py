@@ -2,7 +2,7 @@
 
 # %% auto #0
 __all__ = ['check_lecture_answers', 'check_count', 'check_untied', 'check_find_turned', 'check_find_swap', 'check_crop',
-           'check_padding', 'check_draw', 'check_mfu']
+           'check_padding', 'check_draw', 'check_mfu', 'check_numbers']
 
 # %% ../../book/10_gpt2/exercises.ipynb #104ae71c
 import math
@@ -212,3 +212,14 @@ def check_mfu(mfu):  # function of a GPTConfig, tokens per second and the peak t
                     (6 * N + attention // 2, "count as if nothing were masked: all T positions")):
                 expect(abs(per_token / wrong - 1) > 1e-9, hint)
             agree(per_token / right, 1.0, "operations per token, times tokens, over the peak", 1e-6)
+
+# %% ../../book/10_gpt2/exercises.ipynb #039b9b99
+@checker
+def check_numbers(answers):  # dict with the five keys of the exercise
+    "Check exercise 'Speed and loss, in numbers'."
+    expect_answers(answers, dict(
+        fastest=(40, "each token reads all weights once"),
+        eight=(160, "a quarter of the bytes"),
+        before=(769, "of 1,025 tokens in a window the last 256 are new"),
+        passes=(19, "the first window predicts 1,000 tokens, each later one 500"),
+        bits=(3 / math.log(2) / 4.5, "nats to bits, then tokens to bytes", 0.005)))

@@ -248,7 +248,7 @@ class BasicTokenizer(Tokenizer):
     ) -> None:
         "Learn `vocab_size - 256` merges from a text, or as many as it has."
         if vocab_size < 256: raise ValueError(f"vocab_size is {vocab_size}, below the 256 bytes")
-        ids = list(text.encode("utf-8"))
+        ids = list(utf8(text))
         self.merges = learn_merges([ids], vocab_size - 256, verbose=verbose)
         self.vocab = self._build_vocab()
 
@@ -257,7 +257,7 @@ class BasicTokenizer(Tokenizer):
         text: str,  # any text
     ) -> list[int]:  # its tokens
         "Turn a text into tokens."
-        return encode_chunk(list(text.encode("utf-8")), self.merges)
+        return encode_chunk(list(utf8(text)), self.merges)
 
     def decode(
         self,

@@ -105,8 +105,6 @@ def other(rows, row, head, tail, size):
     "Whether a row holds another chunk."
     return (rows[row, U(0)] != head) | (rows[row, U(1)] != tail) | (
         rows[row, U(3)] & U(0xFF) != U(size))
-
-# %% ../../book/09_tokenizer/fast_encoding.ipynb #f3a905d0
 @compiled
 def grow(rows, bigger):
     "Copy all rows into a bigger table."
@@ -132,8 +130,6 @@ def from_store(rows, row, size, store, out, n):
     at, count = np.int64(rows[row, 2]) + (size - 1 >> 3), np.int64(rows[row, 3] >> U(8) & U(0xFF))
     for k in range(count): out[n + k] = store[at + k]
     return count
-
-# %% ../../book/09_tokenizer/fast_encoding.ipynb #d49d6065
 @compiled
 def find_long(words, i, size, head, rows, store):
     "The row of a long chunk, or the free one for it; the hash of its further bytes."
@@ -149,8 +145,6 @@ def find_long(words, i, size, head, rows, store):
             if same: break
         row = row + U(1) & last
     return row, tail
-
-# %% ../../book/09_tokenizer/fast_encoding.ipynb #d62db840
 @compiled
 def keep(words, i, size, ids, count, row, head, tail, rows, store, used):
     "Write a chunk and its ids into a free row, and what it cannot hold into the store."
@@ -165,8 +159,6 @@ def keep(words, i, size, ids, count, row, head, tail, rows, store, used):
     for k in range(further): store[at], at = rest(words, i, size, k), at + 1
     for k in range(count): store[at + k] = U(ids[k])
     used[1] = at + count
-
-# %% ../../book/09_tokenizer/fast_encoding.ipynb #3ee68342
 @compiled
 def encode_new(data, words, i, size, head, tail, row, merges, memory, out, n):
     "Encode a chunk that is long or has no row; how many ids, or 0 if there is no room."

@@ -10,7 +10,7 @@ import random
 # %% ../../book/09_tokenizer/split.ipynb #1ac6b494
 GPT2_SPLIT_PATTERN = (
     r"'(?:[sdmt]|ll|ve|re)"      # the ends of I'm, it's, we'll
-    r"| ?\p{L}+"                 # letters, with a space before them
+    r"| ?\p{L}+"                 # letters, and the space before them if there is one
     r"| ?\p{N}+"                 # digits, likewise
     r"| ?[^\s\p{L}\p{N}]+"       # what is neither, likewise: punctuation, emoji
     r"|\s+(?!\S)"                # white space, all but the last before a word
