@@ -49,3 +49,33 @@ def test_the_bootstrap_covers_the_mean():
         hits_ += low_ <= 5 <= high_
     assert 85 <= hits_ <= 100
     assert bootstrap([4.0, 4.0, 4.0]) == (4.0, 4.0)
+
+# %% ../book/11_training/lab_optimizers.ipynb #6ad14b60
+from zth.training.lab_optimizers import RUNS
+def tiny_run_():
+    log = Rows()
+    RUNS["optimizers"].function(log, sample_text()[:30_000], 12, trials=1, seeds=2,
+                                grid={"adamw": (1e-3, 4e-3), "muon": (4e-3,)})
+    return log
+
+# %% ../book/11_training/lab_optimizers.ipynb #fe02e56f
+def test_the_run_draws_its_line_before_the_race():
+    log_ = tiny_run_()
+    kinds_ = [r["kind"] for r in log_]
+    assert kinds_[:4] == ["trial"] * 3 + ["line"] and set(kinds_[4:]) == {"race"}
+    trials_ = {(r["optimizer"], r["lr"]): r["loss"] for r in log_[:3]}
+    best_ = min((1e-3, 4e-3), key=lambda lr: trials_["adamw", lr])
+    assert log_[3]["lr_adamw"] == best_ and log_[3]["target"] == trials_["adamw", best_]
+    assert not {r["seed"] for r in log_[:3]} & {r["seed"] for r in log_[4:]}
+    assert {(r["seed"], r["optimizer"]) for r in log_[4:]} == {
+        (s, o) for s in (1337, 1338) for o in ("adamw", "muon")}
+
+# %% ../book/11_training/lab_optimizers.ipynb #8cdd075e
+def test_a_runner_is_the_same_again_and_batches_are_those_of_the_seed():
+    V_, parts_ = characters(sample_text()[:30_000])
+    run_ = [list(curve(parts_, V_, "muon", 4e-3, s, 6, 2)) for s in (1, 1, 2)]
+    assert run_[0] == run_[1] != run_[2] and [s for s, _ in run_[0]] == [2, 4, 6]
+    seen_ = []
+    def look_(model): seen_.append(model.transformer.wte.weight.clone())
+    for name_ in ("adamw", "sgd"): next(curve(parts_, V_, name_, 1e-3, 5, 1, change=look_))
+    assert torch.equal(*seen_)

@@ -37,10 +37,15 @@ def test_the_changes_change_what_they_say():
     ARMS["squared ReLU"](model_)
     assert model_.transformer.h[1].mlp.gelu(torch.tensor([-3.0, 0.0, 2.0])).tolist() == [0, 0, 4]
 
-# %% ../book/11_training/lab_records.ipynb #024ba317
+# %% ../book/11_training/lab_records.ipynb #511fc61d
 def test_the_run_has_a_row_for_each_evaluation():
     from zth.training.lab_records import RUNS
     log_ = Rows()
-    RUNS["records"].function(log_, sample_text()[:30_000], 11, seeds=1)
-    assert [(r["arm"], r["step"]) for r in log_] == [(a, s) for a in ARMS for s in (10, 11)]
-    assert all(1 < r["loss"] < 6 for r in log_) and len({r["loss"] for r in log_}) == 6
+    RUNS["records"].function(log_, sample_text()[:30_000], 11, trials=1, seeds=1, rates=(1e-3, 4e-3))
+    trials_, races_ = ([r for r in log_ if r["kind"] == kind_] for kind_ in ("trial", "race"))
+    assert [(r["arm"], r["lr"]) for r in trials_] == [(a, lr) for a in ARMS for lr in (1e-3, 4e-3)]
+    assert [(r["arm"], r["step"]) for r in races_] == [(a, s) for a in ARMS for s in (10, 11)]
+    for arm_ in ARMS:
+        best_ = min((r["loss"], r["lr"]) for r in trials_ if r["arm"] == arm_)[1]
+        assert {r["lr"] for r in races_ if r["arm"] == arm_} == {best_}
+    assert all(1 < r["loss"] < 6 for r in log_) and len({r["loss"] for r in log_}) == len(log_)

@@ -26,7 +26,7 @@ def some_loss(model, seed=1):
     x, y = torch.randint(97, (2, 8, 16), generator=g)
     return model(x, y)[1]
 
-# %% ../book/11_training/optimizer.ipynb #83663a4d
+# %% ../book/11_training/optimizer.ipynb #2cc7d1f8
 def test_groups_of_gpt2_are_those_of_the_lecture():
     with torch.device("meta"): gpt2_ = GPT(GPTConfig(vocab_size=50304))
     groups_ = decay_groups(gpt2_, 0.3)
@@ -39,7 +39,7 @@ def test_groups_of_gpt2_are_those_of_the_lecture():
     for ours_, its_ in zip(groups_, gpt2_.configure_optimizers().param_groups):
         assert all(a_ is b_ for a_, b_ in zip(ours_["params"], its_["params"], strict=True))
 
-# %% ../book/11_training/optimizer.ipynb #a1fc69d9
+# %% ../book/11_training/optimizer.ipynb #192153b3
 def test_clipping_shortens_and_keeps_the_direction():
     model_ = tiny()
     some_loss(model_).backward()

@@ -8,7 +8,7 @@ from contextlib import nullcontext
 
 import torch
 
-# %% ../../book/11_training/accumulation.ipynb #c2d866ef
+# %% ../../book/11_training/accumulation.ipynb #d5551821
 def micro_steps(
     total_batch: int,  # tokens of one update
     batch_size: int,  # rows of a micro step
@@ -22,11 +22,10 @@ def micro_steps(
     if total_batch % one == 0: return total_batch // one
     below = total_batch // one * one
     near = " or ".join(f"{n:,}" for n in (below, below + one) if n)
-    raise ValueError(f"a total batch of {total_batch:,} tokens is no multiple of {one:,} "
-                     f"({batch_size} rows x {block_size} tokens x {processes} processes): "
-                     f"take {near}")
+    raise ValueError(f"{total_batch:,} tokens are no multiple of {one:,} ({batch_size} rows x "
+                     f"{block_size} tokens x {processes} processes): take {near}")
 
-# %% ../../book/11_training/accumulation.ipynb #c6d564b4
+# %% ../../book/11_training/accumulation.ipynb #f1fcabdf
 IGNORED = -1  # a target that does not count, as in `GPT.forward`
 
 def accumulate(
@@ -41,7 +40,8 @@ def accumulate(
     batches = list(batches)
     if not batches: raise ValueError("there is no batch to accumulate")
     counts = torch.stack([(y != IGNORED).sum() for _, y in batches]).tolist()
-    if not all(counts): raise ValueError(f"micro step {counts.index(0)} has no target that counts")
+    if not all(counts):
+        raise ValueError(f"micro step {counts.index(0)} has no target that counts")
     tokens, total = tokens or sum(counts), 0.0
     for k, ((x, y), n) in enumerate(zip(batches, counts)):
         # DDP decides in the forward pass whether the backward pass will synchronise

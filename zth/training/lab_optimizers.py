@@ -16,13 +16,13 @@ from ..runs import Run
 from .optimizer import clip_gradients, make_optimizer
 from .schedule import learning_rate, set_lr
 
-# %% ../../book/11_training/lab_optimizers.ipynb #02b89609
+# %% ../../book/11_training/lab_optimizers.ipynb #5f09461d
 SIZES = dict(block_size=32, n_layer=2, n_head=4, n_embd=64)
 WARMUP, BATCH = 20, 32
 GRID = {  # five learning rates for each, about a factor of two apart (SGD: of three)
     "adamw": (2e-3, 4e-3, 8e-3, 16e-3, 32e-3),
     "muon": (2e-3, 4e-3, 8e-3, 16e-3, 32e-3),
-    "sgd": (0.01, 0.03, 0.1, 0.3, 1.0),
+    "sgd": (0.03, 0.1, 0.3, 1.0, 3.0),
 }
 
 # %% ../../book/11_training/lab_optimizers.ipynb #f624b77d

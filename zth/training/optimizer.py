@@ -138,7 +138,7 @@ def make_optimizer(
     name: str = "adamw",  # one of `OPTIMIZERS`
     lr: float = 6e-4,
     betas: tuple = (0.9, 0.95),  # sgd takes the first for its momentum
-    weight_decay: float = 0.1,  # of matrices and tables
+    weight_decay: float = 0.1,  # of matrices and tables; sgd has none
     eps: float = 1e-8,
 ) -> torch.optim.Optimizer:
     "An optimizer for a model, in one kernel where PyTorch has one."
@@ -146,8 +146,11 @@ def make_optimizer(
         return Muon(muon_groups(model, weight_decay), lr, betas=betas, eps=eps,
                     weight_decay=weight_decay)
     groups, betas = decay_groups(model, weight_decay), tuple(betas)
-    # in one kernel for SGD, too, but FSDP cannot use that one
-    if name == "sgd": return torch.optim.SGD(groups, lr, momentum=betas[0])
+    if name == "sgd":
+        # no decay: PyTorch's SGD adds it to the gradient, where momentum multiplies it by ten.
+        # It has one kernel, too, but FSDP cannot use that one
+        for group in groups: group["weight_decay"] = 0.0
+        return torch.optim.SGD(groups, lr, momentum=betas[0])
     if name != "adamw":
         raise ValueError(f"optimizer must be one of {', '.join(OPTIMIZERS)}: {name!r}")
     try: return torch.optim.AdamW(groups, lr, betas, eps, fused=True)

@@ -8,7 +8,7 @@ import math
 
 import torch
 
-# %% ../../book/11_training/schedule.ipynb #138363da
+# %% ../../book/11_training/schedule.ipynb #dd5f5724
 SCHEDULES = "cosine", "linear", "constant", "wsd"
 
 def learning_rate(
@@ -23,9 +23,9 @@ def learning_rate(
 ) -> float:
     "The learning rate of a step: up in a line, then down as the schedule says."
     if schedule not in SCHEDULES:
-        raise ValueError(f"schedule must be one of {', '.join(SCHEDULES)}, not {schedule!r}")
+        raise ValueError(f"schedule must be one of {', '.join(SCHEDULES)}: {schedule!r}")
     if min_lr is None: min_lr = lr / 10
-    if step < warmup: return lr * (step + 1) / warmup  # not 0 at step 0: it would do nothing
+    if step < warmup: return lr * (step + 1) / warmup  # a step at 0 would do nothing
     if schedule == "constant": return lr
     if step >= steps: return min_lr
     begin = warmup if schedule != "wsd" else max(warmup, round(steps * (1 - decay)))
