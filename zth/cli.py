@@ -37,6 +37,8 @@ COMMANDS = {
                     "Train a tokenizer, encode, decode, count and look at tokens."),
     "gpt2": Entry("zth.gpt2.own_gpt2:app",
                   "Let GPT-2 write, measure a text with it, look into its file."),
+    "gpt2 train": Entry("zth.training.engine:command",
+                        "Train a GPT-2, on one processor or on many."),
 }
 
 # %% ../book/appendix/cli.ipynb #48fba07a
@@ -120,7 +122,10 @@ class Commands(TyperGroup):
     "The commands of `zth`: doubles for those of `COMMANDS`, and errors in one line."
     def __init__(self, **settings):
         super().__init__(**settings)
-        self.commands.update({name: Later(name, entry) for name, entry in COMMANDS.items()})
+        for path, entry in COMMANDS.items():  # "gpt2 train" belongs to the group gpt2
+            group, _, name = path.rpartition(" ")
+            if group == (self.name if self.name in COMMANDS else ""):
+                self.commands[name] = Later(path, entry)
 
     def main(self, *args, standalone_mode=True, **settings):
         "Run a command and exit with its status; a number that it returns is its status."

@@ -24,6 +24,7 @@ import torch.nn.functional as F
 import typer
 
 # %% ../../book/10_gpt2/own_gpt2.ipynb #6f15d86b
+from ..cli import Commands
 from .checkpoint import SIZES, Weights, WeightsError, find_weights
 from .model import GPT, GPTConfig
 from .sampling import stream
@@ -154,7 +155,8 @@ Seed = Annotated[int, typer.Option(min=0, max=2**63 - 1, help="Another seed, ano
 Stride = Annotated[int | None, typer.Option(
     min=1, help="By how many tokens a window moves; half a context unless you say.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No speed, no progress.")]
-app = typer.Typer(help="Let GPT-2 write, measure a text with it, look into its file.",
+app = typer.Typer(name="gpt2", cls=Commands,  # with `train`, which a later chapter brings
+                  help="Let GPT-2 write, measure a text with it, look into its file.",
                   add_completion=False, rich_markup_mode=None)
 
 # %% ../../book/10_gpt2/own_gpt2.ipynb #78b5d7c3
