@@ -306,9 +306,11 @@ def a_package(**labs):
         finally:  # these and no others: half of a library that came meanwhile would be gone
             for name in [n for n in sys.modules if n.split(".")[0] == "tiny"]: del sys.modules[name]
 
+# %% ../book/appendix/runs.ipynb #4d3903cf
+def note(log, text, steps, seed): log.row(steps=steps, seed=seed, kind=type(text).__name__)
+
 # %% ../book/appendix/runs.ipynb #c10a0038
 def test_the_labs_of_a_package_make_one_command():
-    def note(log, text, steps, seed): log.row(steps=steps, seed=seed, kind=type(text).__name__)
     labs = dict(lab_a={"one": Run(note, 5)}, lab_b={"two": Run(note, 9, data="names")})
     with inside() as here, a_package(**labs):
         (here / "book/runs").mkdir(parents=True)
@@ -324,6 +326,20 @@ def test_the_labs_of_a_package_make_one_command():
         assert read_log("own.jsonl").header["command"].endswith("--seed 1337 --log own.jsonl")
         assert main("tiny", ["one", "--log", "my own.jsonl"]) == 0
         assert read_log("my own.jsonl").header["command"].endswith("--log 'my own.jsonl'")
+
+# %% ../book/appendix/runs.ipynb #318b9569
+def test_a_run_may_take_options_of_its_own():
+    def paint(log, text, steps, seed, colour="grey"): log.row(colour=colour)
+    labs = dict(lab_a={"one": Run(paint, 5, options={"colour": "of the wall"})},
+                lab_b={"two": Run(note, 9)})
+    with inside(), a_package(**labs):
+        for words, colour in ((["one"], "grey"), (["one", "--colour", "light blue"], "light blue")):
+            assert main("tiny", [*words, "--log", "c.jsonl"]) == 0
+            assert read_log("c.jsonl")["colour"] == [colour]
+        assert read_log("c.jsonl").header["command"].endswith("--log c.jsonl --colour 'light blue'")
+        with contextlib.redirect_stderr(io.StringIO()) as heard, pytest.raises(SystemExit):
+            main("tiny", ["two", "--colour", "red"])
+        assert "argument --colour: the run two has no such option" in heard.getvalue()
 
 # %% ../book/appendix/runs.ipynb #c10a0039
 def test_a_command_that_cannot_be_is_refused_in_a_line():

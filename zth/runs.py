@@ -12,7 +12,7 @@ import sys
 import time
 import warnings
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from importlib import import_module
 from pathlib import Path
@@ -248,6 +248,7 @@ class Run:
     steps: int  # steps of each training, unless the command says otherwise
     help: str = ""  # what it does, in a line
     data: str = "shakespeare"  # the data set of `zth.data` that it reads
+    options: dict = field(default_factory=dict)  # further arguments, texts: what each is, in a line
 
 # %% ../book/appendix/runs.ipynb #c10a0025
 def _lab_runs(package):
@@ -301,6 +302,11 @@ def _parser(package, runs):
                         help="where the random numbers start (%(default)s)")
     parser.add_argument("--tf32", action="store_true", help="faster, coarser products on a GPU")
     parser.add_argument("--log", help="where to record it (a log of the book)")
+    more = {}  # name: the runs that take it, and what it is
+    for name, r in runs.items():
+        for option, text in r.options.items(): more.setdefault(option, (text, []))[1].append(name)
+    for option, (text, names) in more.items():
+        parser.add_argument(f"--{option}", help=f"{text} ({', '.join(names)})")
     return parser
 
 # %% ../book/appendix/runs.ipynb #c10a0032
@@ -322,10 +328,15 @@ def main(
         torch.set_float32_matmul_precision("high")
         command += " --tf32"
     if args.log: command += f" --log {shlex.quote(args.log)}"
+    own = {option for r in runs.values() for option in r.options}
+    more = {option: value for option in sorted(own) if (value := getattr(args, option)) is not None}
+    if wrong := sorted(more.keys() - run.options.keys()):
+        parser.error(f"argument --{wrong[0]}: the run {args.run} has no such option")
+    for option, value in more.items(): command += f" --{option} {shlex.quote(value)}"
     from zth.data import load
     try:
         with RunLog(path, command, args.seed, data := load(run.data)) as log:
-            run.function(log, data, steps, args.seed)
+            run.function(log, data, steps, args.seed, **more)
     except LogError as e: parser.exit(1, f"{parser.prog}: {e}\n")
     except KeyboardInterrupt: return 130  # the log has said what is left
     return 0
