@@ -5,11 +5,9 @@ import pytest
 
 from zth.training.lab_optimizers import *
 
-# %% ../book/11_training/lab_optimizers.ipynb #b31ae4c0
+# %% ../book/11_training/lab_optimizers.ipynb #589fbee8
 import itertools
-import math
 import random
-import statistics
 
 import pytest
 import torch

@@ -5,8 +5,7 @@ import pytest
 
 from zth.training.lab_records import *
 
-# %% ../book/11_training/lab_records.ipynb #6f890a45
-import pytest
+# %% ../book/11_training/lab_records.ipynb #2a8675b2
 import torch
 from zth.data import sample_text
 from zth.gpt2.model import GPT, CausalSelfAttention, GPTConfig
