@@ -33,7 +33,7 @@ def test_an_entry_is_not_changed_by_accident():
 def test_every_command_of_the_table_can_be_loaded():
     assert {"names", "text", "tokens", "gpt2"} <= COMMANDS.keys()
     for name, entry in COMMANDS.items():
-        assert re.fullmatch(r"[a-z][a-z0-9-]*", name) and entry.help.endswith(".")
+        assert re.fullmatch(r"([a-z0-9]+ )?[a-z][a-z0-9-]*", name) and entry.help.endswith(".")
         assert command_at(entry.target, name) is not None
 
 # %% ../book/appendix/cli.ipynb #22e05b41

@@ -15,10 +15,12 @@ import zth.training
 # %% ../book/11_training/index.ipynb #452ccc3d
 def test_the_package_holds_the_names_of_its_pages():
     for name_, page_ in zth.training.LATER.items():
-        assert name_ in import_module(f"zth.training.{page_}").__all__, name_
-        assert getattr(zth.training, name_) is getattr(import_module(f"zth.training.{page_}"), name_)
+        page_ = import_module(f"zth.training.{page_}")
+        assert name_ in page_.__all__, name_
+        assert getattr(zth.training, name_) is getattr(page_, name_)
         assert name_ in dir(zth.training)
-    with pytest.raises(AttributeError, match="no attribute 'trian'"): getattr(zth.training, "tri" + "an")
+    wrong_ = "trian"
+    with pytest.raises(AttributeError, match="no attribute 'trian'"): getattr(zth.training, wrong_)
 
 # %% ../book/11_training/index.ipynb #b0f92acd
 def test_importing_the_package_starts_no_process_group_and_no_compiler():

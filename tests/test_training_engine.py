@@ -151,7 +151,7 @@ def test_one_large_step_equals_many_micro_steps():
         a, b = ([r["loss"] for r in rows_of(c) if "loss" in r] for c in (one, many))
         assert a == pytest.approx(b, abs=1e-4)
 
-# %% ../book/11_training/engine.ipynb #47772e2d
+# %% ../book/11_training/engine.ipynb #99d70a12
 def test_a_loss_of_nan_stops_and_the_checkpoint_stays():
     with tempfile.TemporaryDirectory() as at:
         config, real = small_run(at), engine.accumulate
@@ -163,7 +163,7 @@ def test_a_loss_of_nan_stops_and_the_checkpoint_stays():
             with pytest.raises(FloatingPointError) as e: engine.train(config)
         said = str(e.value)
         assert said.startswith("step 5: the loss is nan") and "step_0000003 is kept" in said
-        with RunFolder(config.out) as folder: assert folder.latest().step == 3
+        with RunFolder(config.out) as kept: assert kept.latest().step == 3
         assert weights_of(config).isfinite().all()
         engine.train(config)
         quiet = replace(config, out=f"{at}/quiet")
@@ -189,7 +189,7 @@ def test_compiled_it_trains_alike_and_evaluates():
         a, b = ([r.get("loss", r.get("val")) for r in rows_of(c)] for c in (plain, fast))
         assert [x for x in a if x] == pytest.approx([x for x in b if x], abs=1e-3)
 
-# %% ../book/11_training/engine.ipynb #2bfa626b
+# %% ../book/11_training/engine.ipynb #6f5a9f49
 def test_what_does_not_fit_is_said_before_the_run():
     with tempfile.TemporaryDirectory() as at:
         for more, said in ((dict(total_batch=100), "take 96 or 128"),
@@ -198,6 +198,7 @@ def test_what_does_not_fit_is_said_before_the_run():
                            (dict(evals=["math:f"]), "'math:f' is no module:function")):
             with pytest.raises((ValueError, OSError)) as e: engine.train(small_run(at, **more))
             assert said in str(e.value), str(e.value)
+        assert not (Path(at) / "run").exists()
         config = small_run(at)
         with RunFolder(config.out):
             with pytest.raises(RuntimeError, match="in use by process"): engine.train(config)

@@ -3,8 +3,9 @@
 # %% auto #0
 __all__ = ['evaluate', 'write_samples', 'Result', 'make_model', 'train', 'command', 'main']
 
-# %% ../../book/11_training/engine.ipynb #6ba3ecd9
+# %% ../../book/11_training/engine.ipynb #3b8389a7
 import math
+import os
 import sys
 import time
 from dataclasses import asdict, dataclass, fields
@@ -146,21 +147,23 @@ def _lost(folder, step, loss, norm):
     return (f"step {step}: the loss is {loss:.4g} and the norm of its gradient {norm:.4g}; "
             f"{kept}. Try a lower lr, or another precision")
 
-# %% ../../book/11_training/engine.ipynb #caf81aff
+# %% ../../book/11_training/engine.ipynb #bc8ee04d
 def train(
     config: TrainConfig,
     on_log=None,  # called with every row of the log, on the main process
 ) -> Result:
     "Train until the last step or a signal; continues what is in the folder `config.out`."
-    evals = _evals(config)
-    with join_team(config.device) as team, RunFolder(config.out, config.keep, team) as folder:
-        c, device = config, team.device
-        micro = micro_steps(c.total_batch, c.batch_size, c.block_size, team.size)
+    # what cannot be run is refused before there is a folder of the run
+    c, evals = config, _evals(config)
+    size = int(os.environ.get("WORLD_SIZE", 1))  # torchrun says it before the team meets
+    micro = micro_steps(c.total_batch, c.batch_size, c.block_size, size)
+    shards, held_out = open_tokens(c.data, "train"), open_tokens(c.data, "val")
+    with join_team(c.device) as team, RunFolder(c.out, c.keep, team) as folder:
+        device = team.device
         precision = best_precision(device) if c.precision == "auto" else c.precision
         set_precision(precision)
 
         # data: all processes together read one sequence of rows
-        shards, held_out = open_tokens(c.data, "train"), open_tokens(c.data, "val")
         place = dict(rank=team.rank, world=team.size)
         loader = TokenLoader(shards, c.batch_size, c.block_size, **place,
                              seed=c.seed if c.shuffle else None)
