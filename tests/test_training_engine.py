@@ -238,6 +238,7 @@ def test_two_processes_make_the_same_run_as_one():
         assert (weights_of(half) - weights_of(one)).abs().mean() < 1e-4
 
 # %% ../book/11_training/engine.ipynb #2c41b8fb
+@pytest.mark.slow
 def test_a_killed_process_is_restarted_and_the_run_ends_as_it_would():
     with tempfile.TemporaryDirectory() as at:
         (Path(at) / "killer.py").write_text("""

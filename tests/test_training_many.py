@@ -136,6 +136,7 @@ with join_team("cpu") as team:
     assert [row["late"] for row in ranks] == [2.5, 3.5]  # the second one was not averaged
 
 # %% ../book/11_training/many.ipynb #4fe32b53
+@pytest.mark.slow
 def test_a_killed_worker_restarts_and_the_loss_is_the_same():
     program = '''
 import json, os, signal, sys, torch
