@@ -158,7 +158,7 @@ def _toy():
 # %% ../../book/11_training/exercises.ipynb #e26ca318
 @checker
 def check_train_step(train_step):  # function of model, optimizer, parts, lr and clip
-    "Check exercise 'Three mistakes in one step'."
+    "Check exercise 'Four mistakes in one step'."
     for clip, calls, hint in (
             (1e9, 1, "one step without clipping: is it the gradient of the mean over all parts?"),
             (1e9, 2, "the second step: what is left of the gradient of the first?"),
