@@ -74,7 +74,7 @@ def check_first_token(first_token):  # function of seven integers that gives one
 def check_total_mean(total_mean):  # function of two lists that gives a number
     "Check exercise 'The mean of all, from means of parts'."
     for means, counts, right, hint in (
-            ([2.0, 4.0], [5, 5], 3.0, "equal parts"),
+            ([2.0, 4.0], [5, 5], 3.0, "of equal parts, the plain mean"),
             ([8.0, 2.0], [1, 3], 3.5, "a part counts as much as its targets"),
             ([1.0, 2.0, 6.0], [2, 0, 6], 4.75, "a part with no targets has no weight"),
             ([math.nan, 2.0, 6.0], [0, 3, 1], 3.0, "0 times nan is nan: leave the part out")):
