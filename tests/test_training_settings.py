@@ -35,7 +35,7 @@ def test_every_mistake_in_a_file_is_named_with_its_line():
                 "clip: -1": "line 1: clip must be at least 0, not -1.0",
                 "schedule: cosin": "line 1: schedule must be one of cosine, linear, constant, wsd",
                 "- a\n- b": "must hold lines such as 'steps: 1000'",
-                "a: [": "is no YAML"}.items():
+                "a: [": "is not valid YAML"}.items():
             path.write_text(text)
             with pytest.raises(ValueError) as e: load_config(path)
             assert said in str(e.value), (text, str(e.value))

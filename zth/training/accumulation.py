@@ -22,7 +22,7 @@ def micro_steps(
     if total_batch % one == 0: return total_batch // one
     below = total_batch // one * one
     near = " or ".join(f"{n:,}" for n in (below, below + one) if n)
-    raise ValueError(f"{total_batch:,} tokens are no multiple of {one:,} ({batch_size} rows x "
+    raise ValueError(f"{total_batch:,} tokens are not a multiple of {one:,} ({batch_size} rows x "
                      f"{block_size} tokens x {processes} processes): take {near}")
 
 # %% ../../book/11_training/accumulation.ipynb #f1fcabdf

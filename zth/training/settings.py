@@ -115,7 +115,7 @@ def load_config(
             text = Path(path).read_text("utf-8")
             values = {} if (tree := yaml.compose(text)) is None else yaml.safe_load(text)
         except yaml.YAMLError as e:
-            raise ValueError(f"{path} is no YAML: {' '.join(str(e).split())}") from None
+            raise ValueError(f"{path} is not valid YAML: {' '.join(str(e).split())}") from None
         if type(values) is not dict:
             raise ValueError(f"{path} must hold lines such as 'steps: 1000'")
         if tree: lines = {k.value: f"{path}, line {k.start_mark.line + 1}: " for k, _ in tree.value}
