@@ -13,7 +13,7 @@ import zth.tokenizer
 
 # %% ../book/09_tokenizer/index.ipynb #56adb152
 pages_ = """show text basic split special gpt formats streams theory
-sentencepiece vocabulary split_re""".split()
+sentencepiece vocabulary split_re growing""".split()
 known_ = {n for p in pages_ for n in import_module(f"zth.tokenizer.{p}").__all__}
 
 # %% ../book/09_tokenizer/index.ipynb #18d85b63

@@ -9,11 +9,7 @@ from zth.tokenizer.special import *
 import random
 
 import pytest
-import torch
-import torch.nn as nn
-from zth.check import same
-from zth.gpt.model import GPTConfig, GPTLanguageModel
-from zth.tokenizer.special import RegexTokenizer, add_token_rows, pad_batch
+from zth.tokenizer.special import RegexTokenizer
 
 SPECIAL = {"<|endoftext|>": 300, "<|im_start|>": 301, "<|im_end|>": 302}
 
@@ -155,41 +151,3 @@ def test_ids_that_collide_are_refused():
     with pytest.raises(ValueError, match="a merge would take the id 300"): ours_.train("abc", 301)
     ours_.train("abab", 257)
     assert ours_.decode([256, 300]) == "ab<|im_end|>"
-
-# %% ../book/09_tokenizer/special.ipynb #d117b5e1
-def test_surgery_keeps_every_old_logit():
-    for tied_ in (True, False):
-        config_ = GPTConfig(7, 5, 1, 2, 8, 0.0, False, "gelu", tied_)
-        model_ = GPTLanguageModel(config_, torch.Generator().manual_seed(1))
-        if not tied_: nn.init.normal_(model_.lm_head.bias)
-        x_ = torch.randint(0, 7, (3, 5), generator=torch.Generator().manual_seed(2))
-        with torch.no_grad():
-            before_ = model_.logits(x_)
-            table_, head_ = add_token_rows(model_.token_embedding_table, model_.lm_head, 2,
-                                           torch.Generator().manual_seed(3))
-            assert model_.logits(x_).shape == (3, 5, 7)  # the model itself is as it was
-            model_.token_embedding_table, model_.lm_head = table_, head_
-            same(model_.logits(x_)[..., :7], before_, tol=1e-6)
-            assert model_.logits(x_.clamp(6) + 2).shape == (3, 5, 9)
-        assert (table_.weight is head_.weight) == tied_ and (head_.bias is None) == tied_
-        assert table_.weight.requires_grad and 0 < table_.weight[7:].abs().max() < 0.1
-
-# %% ../book/09_tokenizer/special.ipynb #eae7e2ff
-def test_surgery_on_what_does_not_fit_is_refused():
-    three_ = nn.Embedding(3, 2)
-    with pytest.raises(ValueError, match="at least one"): add_token_rows(three_, nn.Linear(2, 3), 0)
-    with pytest.raises(ValueError, match="the head has"): add_token_rows(three_, nn.Linear(2, 4))
-    half_ = add_token_rows(nn.Embedding(3, 2).bfloat16(), nn.Linear(2, 3, bias=False).bfloat16())
-    assert half_[0].weight.dtype == half_[1].weight.dtype == torch.bfloat16
-
-# %% ../book/09_tokenizer/special.ipynb #d07a0eb3
-def test_gaps_are_filled_and_masked():
-    rows_, mask_ = pad_batch([[1, 2, 3], [], [4]], 0)
-    assert rows_ == [[1, 2, 3], [0, 0, 0], [4, 0, 0]]
-    assert mask_ == [[True] * 3, [False] * 3, [True, False, False]]
-    left_, mask_ = pad_batch([[1, 2, 3], [0]], 0, side="left")
-    assert left_ == [[1, 2, 3], [0, 0, 0]] and mask_ == [[True] * 3, [False, False, True]]
-    assert pad_batch([], 0) == ([], []) and pad_batch([[5]], 0) == ([[5]], [[True]])
-    given_ = [[1], [2, 3]]
-    assert pad_batch(given_, 9)[0] is not given_ and given_ == [[1], [2, 3]]
-    with pytest.raises(ValueError, match="side is"): pad_batch([[1]], 0, side="up")

@@ -20,7 +20,8 @@ _all_ = ["show_ansi", "show_html", "utf8_decode", "utf8_encode", "BasicTokenizer
 
 from .split import GPT2_SPLIT_PATTERN, GPT4_SPLIT_PATTERN, O200K_SPLIT_PATTERN
 from .split import compile_split
-from .special import RegexTokenizer, add_token_rows, pad_batch
+from .special import RegexTokenizer
+from .growing import add_token_rows, pad_batch
 _all_ += ["GPT2_SPLIT_PATTERN", "GPT4_SPLIT_PATTERN", "O200K_SPLIT_PATTERN", "compile_split",
           "RegexTokenizer", "add_token_rows", "pad_batch"]
 

@@ -78,7 +78,7 @@ def encode_linear(
     data: bytes,  # a chunk
     counter: JoinCounter,  # of a tokenizer
 ) -> list[int]:  # its tokens
-    "Encode a chunk without a merge, from the last tokens of its beginnings."
+    "Encode a chunk from the last tokens of its beginnings, without merging in it."
     last, ids, end = counter.last_tokens(data), [], len(data)
     while end:
         ids.append(last[end - 1])
